@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tox.config.loader.memory import MemoryLoader
+from tox.config.types import Command
 from tox.plugin import impl
 
 if TYPE_CHECKING:
@@ -38,12 +39,13 @@ def tox_extend_envs() -> list[str]:
 def tox_add_core_config(core_conf: ConfigSet, state: State) -> None:
     """Give each environment the members it may see; tox.toml says the rest."""
     loaders = state.conf.memory_seed_loaders
+    pytest_arguments = list(state.conf.pos_args(None) or ())  # a MemoryLoader substitutes nothing: no {posargs} here
     for plugin in plugin_members():
         loaders[_env_name(plugin)].append(
             MemoryLoader(
                 description=f"the tests of {plugin.name}: core, itself and what it declares",
                 deps="\n".join([*_editable(closure(plugin, plugin.test_extras)), *TEST_TOOLS]),
-                commands=[f"python scripts/run_tests.py {plugin.folder} {{posargs}}"],
+                commands=[Command(["python", "scripts/run_tests.py", plugin.folder, *pytest_arguments])],
             )
         )
     for env, folder in (("core", "core"), ("testkit", "testkit")):
