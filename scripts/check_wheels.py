@@ -117,11 +117,17 @@ class Check:
         states = {plugin["name"]: plugin["state"] for plugin in document["plugins"]}
         for member in plugin_members():
             for entry in member.entry_points:
-                if entry not in states or states[entry] == "failed":
+                if states.get(entry) != "loaded":
                     raise Failure(f"{member.name} is installed, but the catalogue says {states}")
 
     def third_party(self) -> None:
-        """A stranger's adapter, outside the workspace, passes its own tests beside the wheels."""
+        """A stranger's adapter, outside the workspace, passes its own tests beside the wheels.
+
+        Raises:
+            Failure: the example is not there, does not install, or a test of it fails.
+        """
+        if not (EXAMPLE / "pyproject.toml").is_file():
+            raise Failure(f"{EXAMPLE.relative_to(ROOT)} is missing or has no pyproject.toml")
         copy = self.scratch / "third_party_adapter"
         shutil.copytree(EXAMPLE, copy, ignore=shutil.ignore_patterns("__pycache__", ".*"))
         bin_folder = self.environment("stranger")

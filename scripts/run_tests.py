@@ -8,9 +8,13 @@ package, the members it declares, and their dependencies; a test that leans on a
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
-from importlib.metadata import distributions, entry_points
+import tempfile
+from importlib.metadata import distributions
+from pathlib import Path
 
 from workspace import ROOT, closure, member_in, members
 
@@ -34,11 +38,26 @@ def check_isolation(folder: str) -> None:
         raise SystemExit(
             f"error: {folder} must be tested with {sorted(expected)}, but {sorted(installed)} are installed"
         )
-    seen = {entry.name for entry in entry_points(group="creatorflow")}
     declared = set().union(*(everyone[name].entry_points for name in expected))
-    if seen != declared:
-        raise SystemExit(f"error: {folder} must see the plugins {sorted(declared)}, but sees {sorted(seen)}")
+    seen = discovered()
+    if seen != dict.fromkeys(declared, "loaded"):
+        raise SystemExit(f"error: {folder} must discover {sorted(declared)}, all loaded, but discovers {seen}")
     print(f"{folder}: plugins in this environment: {', '.join(sorted(seen)) or 'none'}", flush=True)
+
+
+def discovered() -> dict[str, str]:
+    """Name and state of each plugin that the installed command itself finds, with an empty home.
+
+    Raises:
+        SystemExit: the command fails; its message is repeated.
+    """
+    command = [str(Path(sys.executable).with_name("creatorflow")), "capabilities", "--json"]
+    with tempfile.TemporaryDirectory(prefix="creatorflow-home-") as home:
+        env = {**os.environ, "CREATORFLOW_HOME": home}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"error: {' '.join(command)} ended with {done.returncode}\n{done.stderr}")
+    return {plugin["name"]: plugin["state"] for plugin in json.loads(done.stdout)["plugins"]}
 
 
 def main(folder: str, arguments: list[str]) -> int:
