@@ -18,7 +18,7 @@ HOSTS = (
 #: Why weak: the own list (``mymblog``) is known to hold public and self-only posts, but no source says that it holds a post that the
 #: site keeps in review, so "not listed" does not prove "not published" and a person decides. A live proof that reviewed posts are
 #: listed would make this STRONG. 120 s: new posts may be missing from lists for "1-2 s up to 1-2 min" (facts §6, code 20032).
-READ_BACK = ReadBack(strength=ReadBackStrength.WEAK, settle_s=120.0, min_reads=3)
+READ_BACK = ReadBack(strength=ReadBackStrength.WEAK, settle_s=120.0, min_reads=2)
 
 
 @hookimpl
