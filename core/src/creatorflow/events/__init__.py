@@ -7,6 +7,7 @@ processes are found too: besides a wake-up inside this process the log is looked
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
@@ -35,7 +36,9 @@ class EventLog:
 
     def wake(self) -> None:
         """Tell the readers of this process that the log grew."""
-        self._more.set()
+        # A new signal each time: a reader that is about to wait cannot lose the one it already holds to another reader's clearing.
+        grown, self._more = self._more, asyncio.Event()
+        grown.set()
 
     async def read(
         self, after: int = 0, limit: int = 500, types: Collection[str] | None = None, stream: str | None = None
@@ -51,11 +54,9 @@ class EventLog:
 
     async def wait(self, after: int) -> None:
         """Return when the log holds an event after the cursor."""
-        while await self.tail() <= after:
-            self._more.clear()
+        while True:
+            grown = self._more  # taken before looking: a change in between has set it
             if await self.tail() > after:
                 return
-            try:
-                await asyncio.wait_for(self._more.wait(), self._poll_s)
-            except TimeoutError:
-                continue
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(grown.wait(), self._poll_s)

@@ -16,6 +16,7 @@ from creatorflow.store.records import (
     JobRecord,
     SecretRecord,
     TaskRecord,
+    VaultKeyRecord,
 )
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "SecretRecord",
     "Store",
     "TaskRecord",
+    "VaultKeyRecord",
     "accounts",
     "assets",
     "events",

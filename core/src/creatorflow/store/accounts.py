@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from creatorflow.store.records import AccountRecord, SecretRecord, record
-from creatorflow.store.schema import accounts, secrets
+from creatorflow.store.records import AccountRecord, SecretRecord, VaultKeyRecord, record
+from creatorflow.store.schema import accounts, secrets, vault_keys
 
 __all__ = [
     "add_account",
@@ -21,7 +21,9 @@ __all__ = [
     "list_accounts",
     "list_secrets",
     "put_secret",
+    "put_vault_key",
     "secret",
+    "vault_key",
 ]
 
 
@@ -100,3 +102,18 @@ def delete_secret(connection: Connection, account_id: str, kind: str) -> bool:
 def count_secrets(connection: Connection) -> int:
     """Return how many sealed secrets exist: with none, a missing master key is a fresh start, otherwise it is a loss."""
     return int(connection.execute(select(func.count()).select_from(secrets)).scalar_one())
+
+
+def vault_key(connection: Connection) -> VaultKeyRecord | None:
+    """Return the newest master key's row, or None: no master key was ever made for this database."""
+    query = select(vault_keys).order_by(vault_keys.c.version.desc()).limit(1)
+    row = connection.execute(query).mappings().first()
+    return None if row is None else record(VaultKeyRecord, row)
+
+
+def put_vault_key(connection: Connection, item: VaultKeyRecord) -> None:
+    """Insert a master key's row, or replace the one of the same version."""
+    connection.execute(delete(vault_keys).where(vault_keys.c.version == item.version))
+    connection.execute(
+        insert(vault_keys).values(**{name: getattr(item, name) for name in VaultKeyRecord.__slots__})
+    )

@@ -16,6 +16,7 @@ __all__ = [
     "JobRecord",
     "SecretRecord",
     "TaskRecord",
+    "VaultKeyRecord",
     "record",
 ]
 
@@ -60,6 +61,18 @@ class SecretRecord:
     sealed: bytes
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VaultKeyRecord:
+    """One master key of the vault: not the key, but where it lies (``source``: keyring or sealed) and the proof that it is the right one."""
+
+    version: int
+    vault_id: str
+    source: str
+    backend: str
+    proof: bytes
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ __all__ = [
     "publish_jobs",
     "secrets",
     "tasks",
+    "vault_keys",
 ]
 
 #: Newest migration; a test keeps it equal to the head of ``migrations/versions``.
@@ -112,6 +113,18 @@ secrets = Table(
     _time("created_at"),
     _time("updated_at"),
     UniqueConstraint("account_id", "kind"),
+)
+
+# One row per master key: where it lies and a value that proves it is the right one. Beside the secrets, so that a backup holds both.
+vault_keys = Table(
+    "vault_keys",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    _text("vault_id"),
+    _text("source"),
+    _text("backend"),
+    Column("proof", LargeBinary, nullable=False),
+    _time("created_at"),
 )
 
 publish_jobs = Table(
