@@ -109,7 +109,7 @@ def _host_pattern(value: str) -> str:
             f'"{value}" is not a host name; write a name such as weibo.com or *.sinaimg.cn, without scheme, port or path',
             f"“{value}”不是主机名;请写成 weibo.com 或 *.sinaimg.cn 的形式,不带协议、端口和路径",
         )
-    return lowered
+    return lowered.strip("[]")  # as a URL's host is seen: without the brackets of IPv6
 
 
 def _loopback_address(value: str) -> str:
