@@ -119,13 +119,13 @@ class Clock(Protocol):
 class PluginLogger(Protocol):
     """Structured log; values pass the redaction sink. Pass fields as keywords, never format secrets into the message."""
 
-    def debug(self, message: str, **fields: Any) -> None:
+    def debug(self, message: str, /, **fields: Any) -> None:
         """For developers."""
 
-    def info(self, message: str, **fields: Any) -> None:
+    def info(self, message: str, /, **fields: Any) -> None:
         """Normal progress."""
 
-    def warning(self, message: str, **fields: Any) -> None:
+    def warning(self, message: str, /, **fields: Any) -> None:
         """Something odd that was handled."""
 
 

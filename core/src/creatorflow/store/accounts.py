@@ -114,6 +114,4 @@ def vault_key(connection: Connection) -> VaultKeyRecord | None:
 def put_vault_key(connection: Connection, item: VaultKeyRecord) -> None:
     """Insert a master key's row, or replace the one of the same version."""
     connection.execute(delete(vault_keys).where(vault_keys.c.version == item.version))
-    connection.execute(
-        insert(vault_keys).values(**{name: getattr(item, name) for name in VaultKeyRecord.__slots__})
-    )
+    connection.execute(insert(vault_keys).values(**{name: getattr(item, name) for name in VaultKeyRecord.__slots__}))

@@ -30,7 +30,7 @@ BUSY_MS = 10_000
 
 
 class Store:
-    """A database file; open it once per process, close it at the end."""
+    """A database file, opened by its first transaction; one per process, closed at the end."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -91,7 +91,8 @@ class Store:
 
     def _transaction(self, work: Callable[[Connection], T], begin: str) -> T:
         if self._engine is None:
-            raise RuntimeError("the store is not open")
+            self._open()
+        assert self._engine is not None
         with self._engine.connect().execution_options(creatorflow_begin=begin) as connection, connection.begin():
             return work(connection)
 
@@ -101,6 +102,14 @@ class Store:
         event.listen(engine, "connect", _configure)
         event.listen(engine, "begin", _begin)
         self._engine = engine
+        try:
+            self._migrate(engine)
+        except BaseException:
+            self._engine = None
+            engine.dispose()
+            raise
+
+    def _migrate(self, engine: Engine) -> None:
         if self._version() == HEAD:
             return
         # One process creates or migrates; the others wait for it and then find the version they want.

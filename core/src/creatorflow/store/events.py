@@ -20,7 +20,7 @@ def add_event(
     """Append one event to ``stream`` with the next number of that stream."""
     query = select(func.coalesce(func.max(events.c.seq), 0)).where(events.c.stream == stream)
     seq = int(connection.execute(query).scalar_one()) + 1
-    values = {"stream": stream, "seq": seq, "ts": ts, "type": type_, "trace_id": trace_id, "data": data}
+    values: dict[str, Any] = {"stream": stream, "seq": seq, "ts": ts, "type": type_, "trace_id": trace_id, "data": data}
     key = connection.execute(insert(events).values(**values)).inserted_primary_key
     assert key is not None
     return EventRecord(id=int(key[0]), **values)

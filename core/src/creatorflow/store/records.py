@@ -133,6 +133,7 @@ class TaskRecord:
     state: str
     account_id: str | None
     job_id: str | None
+    subject: str | None
     prompt: dict[str, str]
     choices: list[str] | None
     picture: str | None

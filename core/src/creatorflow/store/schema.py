@@ -208,6 +208,7 @@ tasks = Table(
     _text("state"),
     _text("account_id", null=True),
     _text("job_id", null=True),
+    _text("subject", null=True),
     _json("prompt"),
     _json("choices"),
     _text("picture", null=True),

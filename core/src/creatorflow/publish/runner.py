@@ -1,0 +1,251 @@
+"""Runs one job from "due" to its end: the order of steps that keeps a post from being made twice or lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from creatorflow.api import (
+    Draft,
+    JobState,
+    PlatformAdapter,
+    PluginError,
+    ProofRung,
+    Receipt,
+    StaleOwner,
+    StorageError,
+    Text,
+)
+from creatorflow.log import get_logger, tracing
+from creatorflow.publish.commit import EngineCommit
+from creatorflow.publish.ledger import Ledger, now
+from creatorflow.publish.outcome import Outcome, after_intent, before_intent
+from creatorflow.publish.readback import ReadBackDesk
+from creatorflow.store import AccountRecord, Connection, JobRecord, accounts, jobs
+
+if TYPE_CHECKING:
+    from creatorflow.accounts import AccountService
+    from creatorflow.tasks import TaskService
+
+__all__ = ["JobRunner", "Progress"]
+
+#: ``(job, step, sentence, fraction of the step or None)``
+Progress = Callable[[JobRecord, str, Text, float | None], None]
+
+PREPARE_BUDGET_S = 900.0
+SUBMIT_BUDGET_S = 120.0
+
+#: How far back the baseline looks; anything older cannot be mistaken for a new post.
+BASELINE_WINDOW = timedelta(hours=1)
+
+_log = get_logger("creatorflow.publish")
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What the steps of one attempt share; ``job`` is always the newest row."""
+
+    job: JobRecord
+    account: AccountRecord
+    draft: Draft
+    commit: EngineCommit | None = None
+
+
+class JobRunner:
+    """Executes attempts. The caller holds the account's lock and its epoch."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        account_service: AccountService,
+        task_service: TaskService,
+        desk: ReadBackDesk,
+        progress: Progress,
+    ) -> None:
+        self._ledger = ledger
+        self._accounts = account_service
+        self._tasks = task_service
+        self._desk = desk
+        self._progress = progress
+
+    async def run(
+        self, job: JobRecord, account: AccountRecord, *, epoch: int, until_s: float, interrupted: Callable[[], JobState]
+    ) -> JobRecord:
+        """Make one attempt of a job in state ``due`` and return the job as it then is.
+
+        Args:
+            job: the job, freshly read under the lock.
+            account: its account.
+            epoch: the epoch taken with the lock.
+            until_s: for how many seconds after the submit the post is looked for in the lists.
+            interrupted: where an attempt goes that is cancelled before anything was sent (due or cancelled).
+        """
+        draft = Draft.model_validate(job.draft)
+        job = await self._ledger.write(lambda connection: self._begin(connection, job, epoch))
+        attempt = _Attempt(job, account, draft)
+        with tracing(job.trace_id):
+            try:
+                await self._steps(attempt, until_s)
+            except asyncio.CancelledError:
+                await asyncio.shield(self._settle_cancelled(attempt, interrupted()))
+                raise
+            except Exception as error:
+                _log.warning("attempt ended with an error", job_id=job.job_id, error=type(error).__name__)
+                _log.debug("attempt error", job_id=job.job_id, detail=repr(error))
+                await asyncio.shield(self._settle_error(attempt, error))
+        return await self._ledger.get(job.job_id)
+
+    def _begin(self, connection: Connection, job: JobRecord, epoch: int) -> JobRecord:
+        number = job.attempt + 1
+        jobs.add_attempt(connection, job.job_id, number, epoch, now())
+        accounts.change_account(connection, job.account_id, last_used_at=now())
+        return self._ledger.moved(connection, job, JobState.PREPARING, attempt=number, epoch=epoch)
+
+    async def _steps(self, attempt: _Attempt, until_s: float) -> None:
+        job, draft = attempt.job, attempt.draft
+
+        def report(text: Text, fraction: float | None = None) -> None:
+            self._progress(attempt.job, "preparing", text, fraction)
+
+        async with self._accounts.open_adapter(attempt.account, progress=report, job_id=job.job_id) as adapter:
+            async with asyncio.timeout(PREPARE_BUDGET_S):
+                self._say(attempt, "session", Text(en="Checking the session", zh="检查登录状态"))
+                self._accounts.check_uid(attempt.account, await adapter.check_session())
+                if await self._earlier_attempt_is_out(attempt, adapter):
+                    return
+                self._say(attempt, "preparing", Text(en="Uploading and filling in", zh="上传并填写"))
+                prepared = await adapter.prepare(draft, await self._checkpoint(job))
+                baseline = [post.post_id for post in await adapter.list_posts(now() - BASELINE_WINDOW)]
+                await self._ledger.write(
+                    lambda connection: jobs.change_attempt(
+                        connection, job.job_id, job.attempt, checkpoint=prepared.checkpoint, baseline=baseline
+                    )
+                )
+            attempt.commit = EngineCommit(self._ledger, job, attempt.account, draft)
+            self._say(attempt, "submitting", Text(en="Submitting", zh="提交"))
+            async with asyncio.timeout(SUBMIT_BUDGET_S):
+                receipt = await adapter.submit(prepared, attempt.commit)
+            attempt.job = attempt.commit.job
+            await asyncio.shield(self._confirm(attempt, receipt))
+            self._say(attempt, "accepted", Text(en="Accepted by the platform", zh="平台已受理"))
+            if attempt.job.state == JobState.CONFIRMED.value:
+                self._say(attempt, "reading_back", Text(en="Looking for the post in the list", zh="在列表中核实"))
+                attempt.job = await self._desk.follow(adapter, attempt.job, attempt.draft, until_s)
+
+    def _say(self, attempt: _Attempt, step: str, text: Text) -> None:
+        self._progress(attempt.job, step, text, None)
+
+    async def _earlier_attempt_is_out(self, attempt: _Attempt, adapter: PlatformAdapter) -> bool:
+        """Before a new attempt, look once more for the post of an earlier one that got past its intent."""
+        found = await self._desk.search(adapter, attempt.job, attempt.draft)
+        if found is None or found.post is None:
+            return False
+        post = found.post
+        attempt.job = await self._ledger.move(
+            attempt.job,
+            JobState.CONFIRMED,
+            reason=Text(
+                en="The post of an earlier attempt was found; nothing was sent again.",
+                zh="找到了此前尝试发布的内容，未再次发送。",
+            ),
+            post_id=post.post_id,
+            post_url=post.url,
+            proof=ProofRung.LISTED.value,
+        )
+        return True
+
+    async def _checkpoint(self, job: JobRecord) -> dict[str, Any] | None:
+        """Return the newest checkpoint of earlier attempts: uploaded media need not be uploaded twice."""
+        earlier = await self._ledger.attempts(job.job_id)
+        return next((item.checkpoint for item in reversed(earlier) if item.checkpoint), None)
+
+    async def _confirm(self, attempt: _Attempt, receipt: Receipt) -> None:
+        job, bound = attempt.job, attempt.account.uid
+        evidence = {
+            "kind": "receipt",
+            "at": now().isoformat(),
+            "post_id": receipt.post_id,
+            "delayed": receipt.delayed,
+            **receipt.evidence,
+        }
+
+        def work(connection: Connection) -> JobRecord:
+            jobs.change_attempt(
+                connection, job.job_id, job.attempt, evidence=[evidence], submitted_at=now(), ended_at=now()
+            )
+            placed: dict[str, Any] = {
+                "post_id": receipt.post_id,
+                "post_url": receipt.post_url,
+                "proof": ProofRung.ACCEPTED.value,
+            }
+            confirmed = self._ledger.moved(connection, job, JobState.CONFIRMED, **placed)
+            if receipt.uid is not None and bound is not None and receipt.uid != bound:
+                return self._ledger.moved(
+                    connection, confirmed, JobState.NEEDS_ATTENTION, reason=_wrong_owner(receipt.uid, bound)
+                )
+            return confirmed
+
+        attempt.job = await self._ledger.write(work)
+
+    async def _settle_cancelled(self, attempt: _Attempt, interrupted: JobState) -> None:
+        job = await self._ledger.get(attempt.job.job_id)
+        if job.state == JobState.PREPARING.value:
+            reason = Text(en="Interrupted before anything was sent.", zh="在发送前被中断，未发送任何内容。")
+            await self._ledger.move(job, interrupted, reason=reason)
+        elif job.state in {JobState.INTENT.value, JobState.SUBMITTING.value}:
+            reason = Text(
+                en="Interrupted while submitting; the post will be looked for.", zh="提交过程中被中断，将回读核实。"
+            )
+            await self._ledger.move(job, JobState.UNCERTAIN, reason=reason)
+
+    async def _settle_error(self, attempt: _Attempt, error: Exception) -> None:
+        """Bring the job to where the error leads; the database, not our memory, says how far the attempt had come."""
+        job = await self._ledger.get(attempt.job.job_id)
+        state = JobState(job.state)
+        if isinstance(error, StaleOwner):
+            _log.warning("another process owns the account", job_id=job.job_id)
+            return
+        if isinstance(error, StorageError) and state is JobState.PREPARING:
+            raise error  # nothing was sent; the row stays "preparing" and is resumed when the disk is well again
+        if state is JobState.PREPARING:
+            if attempt.commit is not None and not attempt.commit.called and not isinstance(error, PluginError):
+                _log.warning("the adapter failed before it armed", job_id=job.job_id)
+            await self._apply(job, before_intent(error, job.platform), attempt.account)
+        elif state in {JobState.INTENT, JobState.SUBMITTING}:
+            outcome = after_intent(error, job.platform, attempt=job.attempt)
+            await self._apply(job, outcome, attempt.account)
+
+    async def _apply(self, job: JobRecord, outcome: Outcome, account: AccountRecord) -> None:
+        evidence = {
+            "kind": "error",
+            "at": now().isoformat(),
+            "cause": outcome.cause.value,
+            "reason": outcome.reason.as_dict(),
+        }
+
+        def work(connection: Connection) -> None:
+            ended = None if outcome.state is JobState.UNCERTAIN else now()
+            jobs.change_attempt(connection, job.job_id, job.attempt, evidence=[evidence], ended_at=ended)
+            self._ledger.moved(connection, job, outcome.state, reason=outcome.reason, cause=outcome.cause.value)
+            if outcome.state is JobState.WAITING_HUMAN:
+                self._tasks.open(
+                    connection,
+                    kind="login" if outcome.cause.value == "session" else "confirm",
+                    prompt=outcome.reason,
+                    account_id=account.id,
+                    job_id=job.job_id,
+                )
+
+        await self._ledger.write(work)
+        if outcome.cause.value == "session":
+            await self._accounts.mark_expired(account.id)
+
+
+def _wrong_owner(seen: str, bound: str) -> Text:
+    return Text(
+        en=f"The platform says that the post belongs to uid {seen}, the account is bound to {bound}.",
+        zh=f"平台显示该内容属于 uid {seen}，而账号绑定的是 {bound}。",
+    )
