@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-import ssl
 import stat
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from aiohttp import web
+from creatorflow_testkit.http import sandbox_client
 from creatorflow_testkit.replica import (
     Cookie,
     FaultError,
@@ -124,37 +124,16 @@ def sandbox(tmp_path: Path) -> Iterator[BackgroundSandbox]:
         yield running
 
 
-class Site(httpx.HTTPTransport):
-    """Sends every production URL to the sandbox, the way a host map does: Host and SNI stay the production's."""
-
-    def __init__(self, port: int, ca_file: Path) -> None:
-        super().__init__(verify=ssl.create_default_context(cafile=str(ca_file)))
-        self._port = port
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        request.extensions["sni_hostname"] = request.url.host
-        request.headers["Host"] = request.url.host
-        request.url = request.url.copy_with(host="127.0.0.1", port=self._port)
-        return super().handle_request(request)
-
-
-def client(sandbox: Any, account: TestAccount | None = None) -> httpx.Client:
-    jar = httpx.Cookies()
-    for item in account.cookies if account else []:
-        jar.set(item["name"], item["value"], domain=item["domain"], path=item["path"])
-    return httpx.Client(transport=Site(sandbox.port, sandbox.ca_file), cookies=jar, timeout=10)
-
-
 URL = "https://notes.example.com"
 
 
 def publish(sandbox: Any, text: str = "hi", account: TestAccount | None = None) -> httpx.Response:
-    with client(sandbox, account or sandbox.control.make_account()) as http:
+    with sandbox_client(sandbox, account or sandbox.control.make_account()) as http:
         return http.post(f"{URL}/api/note", data={"text": text})
 
 
 def lists(sandbox: Any) -> list[str]:
-    with client(sandbox) as http:
+    with sandbox_client(sandbox) as http:
         answer = http.get(f"{URL}/api/notes")
         answer.raise_for_status()
         return list(answer.json())
@@ -168,7 +147,7 @@ def test_production_names_are_served_with_a_trusted_certificate(sandbox: Backgro
 
 
 def test_an_unknown_host_gets_421_and_is_recorded(sandbox: BackgroundSandbox) -> None:
-    with client(sandbox) as http:
+    with sandbox_client(sandbox) as http:
         answer = http.get("https://127.0.0.1/api/notes")
     assert answer.status_code == 421
     assert "127.0.0.1" in answer.json()["error"]
@@ -176,7 +155,7 @@ def test_an_unknown_host_gets_421_and_is_recorded(sandbox: BackgroundSandbox) ->
 
 
 def test_path_templates_and_raised_redirects(sandbox: BackgroundSandbox) -> None:
-    with client(sandbox) as http:
+    with sandbox_client(sandbox) as http:
         assert http.get(f"{URL}/n/17").headers["location"] == "/api/notes?from=17"
         assert http.get(f"{URL}/n/seventeen").status_code == 404
         assert http.get("https://img.notes.example.com/upload").status_code == 404
@@ -332,7 +311,7 @@ def test_answer_lost_cuts_after_the_effect(sandbox: BackgroundSandbox) -> None:
 def test_answer_delayed_has_the_effect_first(sandbox: BackgroundSandbox) -> None:
     account = sandbox.control.make_account()
     sandbox.control.arm("answer_delayed", seconds=20)
-    with client(sandbox, account) as http, pytest.raises(httpx.ReadTimeout):
+    with sandbox_client(sandbox, account) as http, pytest.raises(httpx.ReadTimeout):
         http.post(f"{URL}/api/note", data={"text": "late"}, timeout=0.3)
     assert sandbox.control.count_posts() == 1
 
@@ -346,7 +325,7 @@ def test_502_after_accept(sandbox: BackgroundSandbox) -> None:
 def test_slow_upload_reads_slowly_and_multipart_still_works(sandbox: BackgroundSandbox) -> None:
     body = os.urandom(50_000)
     sandbox.control.arm("slow_upload", bytes_per_s=100_000)
-    with client(sandbox) as http:
+    with sandbox_client(sandbox) as http:
         began = time.monotonic()
         answer = http.post("https://img.notes.example.com/upload", files={"file": body})
         assert time.monotonic() - began > 0.4
@@ -369,7 +348,7 @@ def test_list_faults_and_the_site_clock(sandbox: BackgroundSandbox) -> None:
     assert control.clear("list_stale") == 1
     assert lists(sandbox) == ["later", "unseen"]
     control.arm("list_down", status=504)
-    with client(sandbox) as http:
+    with sandbox_client(sandbox) as http:
         assert http.get(f"{URL}/api/notes").status_code == 504
     assert lists(sandbox) == ["later", "unseen"]
 
@@ -406,7 +385,7 @@ def test_fault_typos_are_refused(sandbox: BackgroundSandbox, body: dict[str, Any
 
 def test_latency_holds_for_every_answer(sandbox: BackgroundSandbox) -> None:
     sandbox.control.set_latency(120)
-    with client(sandbox) as http:
+    with sandbox_client(sandbox) as http:
         for _ in range(2):
             began = time.monotonic()
             http.get(f"{URL}/api/notes")

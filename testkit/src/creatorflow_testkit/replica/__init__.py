@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         storage_state as storage_state,
     )
     from creatorflow_testkit.replica.base import (
+        Answered as Answered,
         Replica as Replica,
     )
     from creatorflow_testkit.replica.base import (
@@ -119,6 +120,7 @@ if TYPE_CHECKING:
     )
 
 _HOME = {
+    "Answered": "base",
     "ArmedFault": "faults",
     "COMMON_FAULTS": "faults",
     "Cookie": "accounts",
@@ -157,7 +159,7 @@ _HOME = {
     "storage_state": "accounts",
 }
 
-__all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = sorted(_HOME)  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

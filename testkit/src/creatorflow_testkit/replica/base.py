@@ -17,11 +17,19 @@ from creatorflow_testkit.replica.media import MediaStore
 from creatorflow_testkit.replica.provenance import Element
 from creatorflow_testkit.replica.routes import Endpoint, collect_actions, collect_endpoints, endpoint_of
 
-__all__ = ["Replica", "SettingError", "json_answer"]
+__all__ = ["Answered", "Replica", "SettingError", "json_answer"]
 
 
 class SettingError(ValueError):
     """A setting was named or filled wrongly."""
+
+
+class Answered(Exception):  # noqa: N818 - not an error of the program: a shortcut out of nested handler code
+    """Raised by help functions of a handler: the request is answered with ``response``."""
+
+    def __init__(self, response: web.StreamResponse) -> None:
+        super().__init__(response.status)
+        self.response = response
 
 
 def json_answer(value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

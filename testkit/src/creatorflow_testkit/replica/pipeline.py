@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import StreamReader, web
 
-from creatorflow_testkit.replica.base import Replica
+from creatorflow_testkit.replica.base import Answered, Replica
 from creatorflow_testkit.replica.clock import SiteClock
 from creatorflow_testkit.replica.faults import ArmedFault
 from creatorflow_testkit.replica.routes import ENDPOINT, PARAMS, Endpoint
@@ -145,6 +145,8 @@ class Site:
 async def _answer(replica: Replica, endpoint: Endpoint, request: web.Request) -> web.StreamResponse:
     try:
         answer: web.StreamResponse = await getattr(replica, endpoint.attribute)(request)
+    except Answered as shortcut:
+        return shortcut.response
     except web.HTTPException as error:  # a raised status is an answer like any other, and faults apply to it
         copy = web.Response(status=error.status, text=error.text, content_type=error.content_type)
         for key in ("Location", "Set-Cookie"):
