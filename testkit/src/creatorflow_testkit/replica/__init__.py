@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     )
     from creatorflow_testkit.replica.base import (
         Answered as Answered,
+    )
+    from creatorflow_testkit.replica.base import (
         Replica as Replica,
     )
     from creatorflow_testkit.replica.base import (

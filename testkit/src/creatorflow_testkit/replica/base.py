@@ -24,7 +24,7 @@ class SettingError(ValueError):
     """A setting was named or filled wrongly."""
 
 
-class Answered(Exception):  # noqa: N818 - not an error of the program: a shortcut out of nested handler code
+class Answered(Exception):
     """Raised by help functions of a handler: the request is answered with ``response``."""
 
     def __init__(self, response: web.StreamResponse) -> None:

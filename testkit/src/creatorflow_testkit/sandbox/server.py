@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 import socket
@@ -163,9 +164,15 @@ class Sandbox:
 
     async def stop(self) -> None:
         """Close the listeners and the ledgers; requests that still wait (delays) are dropped."""
+        open_ends = [end.transport for runner in self._runners if runner.server for end in runner.server.connections]
         for runner in self._runners:
             await runner.cleanup()
         self._runners = []
+        # A closing TLS connection waits for the client's farewell, and a client that is gone never sends one.
+        for transport in open_ends:
+            if transport is not None:
+                transport.abort()
+        await asyncio.sleep(0)  # let the loop carry the aborts out before somebody closes it
         for replica in self.replicas.values():
             replica.close()
 
