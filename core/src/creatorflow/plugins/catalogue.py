@@ -145,6 +145,11 @@ class Catalogue:
         """Return the record of the plugin that brought ``descriptor``."""
         return self._built.owners[descriptor.kind, descriptor.name]
 
+    def descriptors(self, record: PluginRecord) -> list[Descriptor]:
+        """Return what a plugin brought, sorted by kind and name; nothing for one that did not load."""
+        keys = sorted(key for key, owner in self._built.owners.items() if owner is record)
+        return [self._built.descriptors[key] for key in keys]
+
     def record(self, name: str) -> PluginRecord | None:
         """Return the first record of a plugin by its own or its distribution's name, or None."""
         wanted = canonical(name)
