@@ -199,7 +199,14 @@ class _Reader:
             if not isinstance(node, yaml.ScalarNode):
                 raise _error(self.name, _line(node), f"{key!r} must be a single value.", f"“{key}” 必须是单个值。", key)
             return None if node.tag == "tag:yaml.org,2002:null" else node.value
-        return _construct(node)
+        try:
+            return _construct(node)
+        except yaml.YAMLError as error:
+            en, zh = (
+                f"{key!r} holds a YAML tag or value that is not allowed here.",
+                f"“{key}” 使用了此处不允许的 YAML 标签或取值。",
+            )
+            raise _error(self.name, _line(node), en, zh, key) from error
 
     def _list(self, node: yaml.Node, key: str) -> list[str]:
         if not isinstance(node, yaml.SequenceNode):
