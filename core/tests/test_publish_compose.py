@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from creatorflow.api import (
     Content,
     ContentError,
@@ -131,7 +130,7 @@ def test_limits_are_exact() -> None:
     assert codes(Content(body="https://example.com/" + "x" * 200)) == [], "a link counts as the short link it becomes"
     assert codes(Content(body=" ")) == ["text_missing"]
     assert codes(Content(body="a", topics=("a", "b", "c"))) == ["topics_over_limit"]
-    assert codes(Content(body="a", visibility="friends")) == ["visibility_not_offered"]  # type: ignore[arg-type]
+    assert codes(Content(body="a", visibility="friends")) == ["visibility_not_offered"]
 
 
 def test_nothing_is_dropped_silently() -> None:

@@ -6,12 +6,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from creatorflow.api import Draft, Form, JobState, MediaFile, PostState, RemotePost, normalise_text
 from creatorflow.publish.matching import find_post, fingerprint, same_text
 from creatorflow.publish.states import AFTER_INTENT, ENDS, MAY_BE_OUT, OPEN, TRANSITIONS, UNSENT, check
+from hypothesis import given
+from hypothesis import strategies as st
 
 T0 = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 
@@ -117,9 +116,9 @@ def test_normalising_twice_changes_nothing(text: str) -> None:
 
 def test_the_table_of_states_is_complete_and_never_goes_back_over_the_intent() -> None:
     assert set(TRANSITIONS) == set(JobState)
-    assert OPEN | ENDS == set(JobState)
+    assert set(JobState) == OPEN | ENDS
     assert not OPEN & ENDS
-    assert UNSENT | AFTER_INTENT == OPEN
+    assert OPEN == UNSENT | AFTER_INTENT
     reachable = {JobState.INTENT}
     frontier = {JobState.INTENT}
     human = {JobState.REJECTED, JobState.ABSENT, JobState.FAILED, JobState.MISSED}

@@ -71,6 +71,13 @@ def normalise_text(text: str) -> str:
     Entities are decoded, simple tags dropped, links replaced by one mark (sites shorten them), compatibility forms folded, invisible
     characters and all white space removed. Meant for equality only, never for display.
     """
+    # Each step can make room for another (removing a space joins an accent to its letter), so go on until nothing changes.
+    while (reduced := _reduced(text)) != text:
+        text = reduced
+    return text
+
+
+def _reduced(text: str) -> str:
     text = html.unescape(_TAG.sub("", text))
     text = _URL.sub("\u241f", text)
     text = unicodedata.normalize("NFKC", text).translate(_INVISIBLE)

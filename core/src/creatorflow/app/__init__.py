@@ -131,17 +131,18 @@ class App:
     @cached_property
     def accounts(self) -> AccountService:
         """Accounts, sessions and their adapters."""
-        from creatorflow.accounts import AccountService
+        from creatorflow.accounts import AccountService, AdapterFactory
 
-        return AccountService(
-            settings=self.settings,
-            store=self.store,
-            events=self.events,
-            vault=self.vault,
+        adapters = AdapterFactory(
+            self.store,
+            self.vault,
+            self.events,
             tasks=self.tasks,
             catalogue=self.catalogue,
+            settings=self.settings,
             outbound=self.outbound,
         )
+        return AccountService(self.store, self.vault, self.events, self.catalogue, self.settings, adapters)
 
     @cached_property
     def credentials(self) -> CredentialService:

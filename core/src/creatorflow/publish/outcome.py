@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from creatorflow.api import (
     Cause,
+    ContentError,
     CreatorFlowError,
     CredentialRejected,
     HumanNeeded,
+    InvalidInput,
     JobState,
     OfflineDenied,
     RateLimited,
@@ -60,8 +62,10 @@ def _cause(error: BaseException) -> Cause:
         return Cause.RISK
     if isinstance(error, Unavailable | TimeoutError):
         return Cause.NETWORK
-    if isinstance(error, Refused):
+    if isinstance(error, Refused | ContentError):
         return Cause.CONTENT
+    if isinstance(error, InvalidInput):
+        return Cause.ACCOUNT
     return Cause.OUR_BUG
 
 

@@ -68,7 +68,7 @@ class People:
         value: Any = {"true": True, "false": False}.get(task.answer or "", task.answer)
         declared = {**job.content.get("declarations", {}), key: value}
         content = Content.model_validate({**job.content, "declarations": declared})
-        account = await self._accounts.record(f"{job.platform}:{job.account_name}")
+        account = await self._accounts.get(f"{job.platform}:{job.account_name}")
         plan = await self._planner.plan(content, account_ref(account), base_dir=None)
         values: dict[str, Any] = {"content": content.model_dump(mode="json")}
         if plan.ok:
@@ -86,7 +86,7 @@ class People:
         if job.state == JobState.NEEDS_ATTENTION.value:
             await resolve(self._ledger, job, task.answer or "absent", None, task.answered_by or "user")
 
-    async def session_restored(self, account_id: str) -> None:
+    async def session_restored(self, account: AccountRecord) -> None:
         """Put the jobs that waited for this account's session back to due."""
         environment = self._settings.network.environment
         waiting = await self._ledger.store.read(
@@ -95,5 +95,5 @@ class People:
             )
         )
         for job in waiting:
-            if job.account_id == account_id and job.draft is not None:
+            if job.account_id == account.id and job.draft is not None:
                 await self._ledger.move(job, JobState.DUE)

@@ -54,8 +54,7 @@ async def rehearse(accounts: AccountService, account: AccountRecord, plan: PlanV
         text = asked[0].message.text()
         return view.model_copy(update={"state": "waiting_human", "reason": text.localized(locale)})
     async with accounts.open_adapter(account) as adapter:
-        session = await adapter.check_session()
-        accounts.check_uid(account, session)
+        await accounts.record_session(account, await adapter.check_session())
         prepared = await adapter.prepare(plan.draft, None)
         commit = _DryCommit(plan)
         await _until_commit(adapter.submit(prepared, commit))

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from creatorflow.api import (
+    Cause,
     Draft,
     JobState,
     PlatformAdapter,
@@ -113,7 +114,7 @@ class JobRunner:
         async with self._accounts.open_adapter(attempt.account, progress=report, job_id=job.job_id) as adapter:
             async with asyncio.timeout(PREPARE_BUDGET_S):
                 self._say(attempt, "session", Text(en="Checking the session", zh="检查登录状态"))
-                self._accounts.check_uid(attempt.account, await adapter.check_session())
+                attempt.account = await self._accounts.record_session(attempt.account, await adapter.check_session())
                 if await self._earlier_attempt_is_out(attempt, adapter):
                     return
                 self._say(attempt, "preparing", Text(en="Uploading and filling in", zh="上传并填写"))
@@ -230,18 +231,19 @@ class JobRunner:
             ended = None if outcome.state is JobState.UNCERTAIN else now()
             jobs.change_attempt(connection, job.job_id, job.attempt, evidence=[evidence], ended_at=ended)
             self._ledger.moved(connection, job, outcome.state, reason=outcome.reason, cause=outcome.cause.value)
-            if outcome.state is JobState.WAITING_HUMAN:
+            # A session that is not accepted gets its "login" task from the account, once for all its jobs.
+            if outcome.state is JobState.WAITING_HUMAN and outcome.cause is not Cause.SESSION:
                 self._tasks.open(
                     connection,
-                    kind="login" if outcome.cause.value == "session" else "confirm",
+                    kind="confirm",
                     prompt=outcome.reason,
                     account_id=account.id,
                     job_id=job.job_id,
                 )
 
         await self._ledger.write(work)
-        if outcome.cause.value == "session":
-            await self._accounts.mark_expired(account.id)
+        if outcome.cause is Cause.SESSION:
+            await self._accounts.mark_expired(account, outcome.reason, job_id=job.job_id)
 
 
 def _wrong_owner(seen: str, bound: str) -> Text:

@@ -105,7 +105,7 @@ class PublishService:
                     zh="同一目标账号出现了两次，请只写一次。",
                 )
             )
-        found = [await self._accounts.record(target) for target in targets]
+        found = [await self._accounts.get(target) for target in targets]
         return [
             _Planned(account, await self._planner.plan(content, account_ref(account), base_dir=base_dir, roots=roots))
             for account in found

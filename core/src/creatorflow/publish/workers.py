@@ -110,7 +110,7 @@ class JobWorkers:
         return lock.holding(self._ledger.store, budget_s=budget_s, on_wait=waiting)
 
     async def _account(self, job: JobRecord) -> AccountRecord:
-        return await self._accounts.record(f"{job.platform}:{job.account_name}")
+        return await self._accounts.get(f"{job.platform}:{job.account_name}")
 
     async def _answered(self, job: JobRecord, deadline: float) -> bool:
         """Wait within the budget for a person; True when the job can go on."""
@@ -153,8 +153,7 @@ class JobWorkers:
         with tracing(job.trace_id):
             try:
                 async with self._accounts.open_adapter(account, job_id=job.job_id) as adapter:
-                    session = await adapter.check_session()
-                    self._accounts.check_uid(account, session)
+                    await self._accounts.record_session(account, await adapter.check_session())
                     return await self._desk.settle(adapter, job, draft, wait_s)
             except CreatorFlowError as error:
                 _log.warning("reconciling is not possible now", job_id=job_id, reason=error.text.en)
