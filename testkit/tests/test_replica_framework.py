@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
 import socket
 import stat
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
-from urllib.parse import urlsplit
+from typing import Any
 
 import httpx
 import pytest
 from aiohttp import web
+from creatorflow_testkit.example import NotesReplica
 from creatorflow_testkit.http import sandbox_client
 from creatorflow_testkit.replica import (
-    Cookie,
     FaultError,
-    FaultSpec,
     Ledger,
-    LedgerEntry,
-    Replica,
-    SettingError,
     TestAccount,
     assumed,
-    documented,
-    json_answer,
-    path_params,
     provenance_table,
     read_ledger,
     route,
 )
-from creatorflow_testkit.replica.routes import RouteError, action
+from creatorflow_testkit.replica.routes import RouteError
 from creatorflow_testkit.sandbox import (
     AsyncControlClient,
     BackgroundSandbox,
@@ -44,78 +32,9 @@ from creatorflow_testkit.sandbox import (
     ControlError,
     ReplicaNotFound,
     Sandbox,
-    SandboxProcess,
-    SandboxStartError,
 )
 
-
-class NotesReplica(Replica):
-    """A made-up site with notes."""
-
-    name = "notes"
-    hosts = ("notes.example.com", "img.notes.example.com")
-    extra_faults = (FaultSpec("content_refused", "The note is refused.", ("publish",)),)
-    default_settings: ClassVar[dict[str, Any]] = {"limit": 10, "motto": "hello", "ratio": 0.5}
-
-    def clear_state(self) -> None:
-        self.notes: list[tuple[str, str, float]] = []
-        self.tokens: dict[str, str] = {}
-
-    def restore(self, entries: Sequence[LedgerEntry]) -> None:
-        for entry in entries:
-            if entry.kind == "post":
-                self.notes.append((entry.data["post_id"], entry.data["text"], entry.data["listed_at"]))
-            elif entry.kind == "account":
-                self.tokens[entry.data["token"]] = entry.uid
-
-    async def make_account(self, **wishes: Any) -> TestAccount:
-        uid = str(len(self.tokens) + 1)
-        token = f"token{uid}"
-        self.tokens[token] = uid
-        self.ledger.record("account", uid, token=token)
-        return TestAccount.of(uid, wishes.get("name", "n"), [Cookie("sid", token, ".notes.example.com")], admin=False)
-
-    @route("POST", "/api/note", name="publish", kind="publish", provenance=documented("§1"))
-    async def publish(self, request: web.Request) -> web.StreamResponse:
-        uid = self.tokens.get(request.cookies.get("sid", ""), "")
-        if not uid or self.struck("expired_session", request):
-            self.refuse(request, uid, "login")
-            return json_answer({"error": "login"}, status=401)
-        if self.struck("content_refused", request):
-            self.refuse(request, uid, "content")
-            return json_answer({"error": "content"})
-        text = str((await request.post())["text"])
-        post_id = str(len(self.notes) + 1)
-        listed_at = self.clock.time() + self.list_delay(request)
-        self.ledger.post(uid, post_id, text, visibility="public", at=self.clock.now(), listed_at=listed_at)
-        self.notes.append((post_id, text, listed_at))
-        return json_answer({"id": post_id})
-
-    @route("GET", "/api/notes", name="notes", kind="list", provenance=assumed("guess"))
-    async def list_notes(self, request: web.Request) -> web.StreamResponse:
-        limit = self.list_horizon(request)
-        now = self.clock.time() if limit is None else limit
-        return json_answer([text for _, text, listed_at in self.notes if listed_at <= now])
-
-    @route("POST", "/upload", host="img.notes.example.com", kind="upload", provenance=assumed("guess"))
-    async def upload(self, request: web.Request) -> web.StreamResponse:
-        parts = await request.post()
-        field = parts["file"]
-        assert isinstance(field, web.FileField)
-        body = field.file.read()
-        self.ledger.upload("", "m1", body)
-        return json_answer({"sha256": self.media.put(body)})
-
-    @route("GET", "/n/{number:[0-9]+}", kind="page", provenance=assumed("guess"))
-    async def page(self, request: web.Request) -> web.StreamResponse:
-        raise web.HTTPFound(f"/api/notes?from={path_params(request)['number']}")
-
-    @action("shout")
-    async def shout(self, *, word: str) -> str:
-        return word.upper()
-
-
-NOTES = f"{__name__}:NotesReplica"
+NOTES = "creatorflow_testkit.example:NotesReplica"
 
 
 @pytest.fixture
@@ -191,7 +110,7 @@ async def test_async_context_manager_and_fixed_port(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         free = probe.getsockname()[1]
-    async with Sandbox(tmp_path / "s", [NOTES_BY_PATH], port=free) as running:
+    async with Sandbox(tmp_path / "s", [NOTES], port=free) as running:
         assert running.port == free
         control = AsyncControlClient(ControlClient.from_directory(tmp_path / "s"))
         assert (await control.sandbox())["port"] == free
@@ -391,129 +310,3 @@ def test_latency_holds_for_every_answer(sandbox: BackgroundSandbox) -> None:
             http.get(f"{URL}/api/notes")
             assert time.monotonic() - began >= 0.12
     assert sandbox.control.sandbox()["latency_ms"] == 120
-
-
-# ---- control API -----------------------------------------------------------------------------------------------------
-def test_control_needs_token_and_host(sandbox: BackgroundSandbox) -> None:
-    url = sandbox.facts.control_url
-    good = {"Authorization": f"Bearer {sandbox.facts.control_token}"}
-    assert httpx.get(f"{url}/v1/sandbox", headers=good).status_code == 200
-    assert httpx.get(f"{url}/v1/sandbox").status_code == 401
-    assert httpx.get(f"{url}/v1/sandbox", headers=good | {"Host": "evil.example"}).status_code == 421
-    port = urlsplit(url).port
-    assert httpx.get(f"{url}/v1/sandbox", headers=good | {"Host": f"localhost:{port}"}).status_code == 421
-
-
-def test_settings_actions_reset_and_routes(sandbox: BackgroundSandbox) -> None:
-    control = sandbox.control
-    assert control.change_settings(limit=3, ratio=1)["limit"] == 3
-    for wrong in ({"limitt": 3}, {"limit": "3"}, {"limit": True}):
-        with pytest.raises(ControlError, match="limit"):
-            control.change_settings(**wrong)
-    with pytest.raises(SettingError):
-        sandbox.replica("notes").change_settings({"nothing": 1})
-    assert control.act("shout", word="x") == "X"
-    with pytest.raises(ControlError, match="unexpected keyword"):
-        control.act("shout", wrd="x")
-    with pytest.raises(ControlError, match="known: shout"):
-        control.act("whisper")
-    with pytest.raises(ControlError, match="'nothere' runs here; running: notes"):
-        control.posts(platform="nothere")
-    account = control.make_account(name="Ann")
-    assert account.cookie_header("img.notes.example.com") == "sid=token1"
-    assert account.storage_state["cookies"][0]["domain"] == ".notes.example.com"
-    publish(sandbox, "x", account)
-    control.arm("answer_lost")
-    control.reset()
-    assert (control.count_posts(), control.faults(), control.settings()["limit"]) == (0, [], 10)
-    assert publish(sandbox, "y", account).status_code == 200
-    control.reset(keep_accounts=False)
-    assert publish(sandbox, "z", account).status_code == 401
-    assert {item["name"]: item["provenance"] for item in control.routes()}["publish"] == "documented"
-
-
-# ---- child process ---------------------------------------------------------------------------------------------------
-NOTES_BY_PATH = "notes_replica_for_tests:NotesReplica"
-
-
-@pytest.fixture(autouse=True)
-def importable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This file under a name that a child process can import (test files are no package)."""
-    folder = tmp_path / "importable"
-    folder.mkdir()
-    (folder / "notes_replica_for_tests.py").write_text(Path(__file__).read_text("utf-8"), "utf-8")
-    monkeypatch.setenv("PYTHONPATH", str(folder))
-    monkeypatch.syspath_prepend(str(folder))
-
-
-def test_child_process_kill_restart_and_clean_end(tmp_path: Path) -> None:
-    with SandboxProcess(tmp_path / "s", [NOTES_BY_PATH]) as child:
-        account = child.control.make_account()
-        assert publish(child, "one", account).json() == {"id": "1"}
-        ledger = tmp_path / "s" / "notes" / "ledger.jsonl"
-        assert [entry.kind for entry in read_ledger(ledger)] == ["account", "post"]
-        port = child.port
-        child.kill()
-        child.start()
-        assert child.port == port
-        assert lists(child) == ["one"]
-        assert publish(child, "two", account).json() == {"id": "2"}
-        assert ControlClient.from_directory(tmp_path / "s").count_posts() == 2
-        assert child.stop() == 0
-
-
-def test_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
-    script = (
-        "import sys, time; from pathlib import Path; from creatorflow_testkit.sandbox import SandboxProcess\n"
-        f"p = SandboxProcess(Path(sys.argv[1]), [{NOTES_BY_PATH!r}]).start()\n"
-        "print(p.pid, p.port, flush=True); time.sleep(600)\n"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "s")], stdout=subprocess.PIPE)
-    assert parent.stdout is not None
-    pid, port = map(int, parent.stdout.readline().split())
-    parent.send_signal(signal.SIGKILL)
-    parent.wait()
-    parent.stdout.close()
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                break
-        time.sleep(0.05)
-    else:
-        os.kill(pid, signal.SIGKILL)
-        pytest.fail("the sandbox outlived its parent")
-
-
-def test_a_child_that_cannot_start_says_why(tmp_path: Path) -> None:
-    with pytest.raises(SandboxStartError, match="cannot load the replica nowhere:X"):
-        SandboxProcess(tmp_path, ["nowhere:X"]).start()
-
-
-def test_ready_line_is_one_json_document(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "creatorflow_testkit.sandbox", "--dir", str(tmp_path / "s"), "--die-with-stdin"]
-    done = subprocess.run(
-        [*command, "--replica", NOTES_BY_PATH], stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert json.loads(done.stdout)["ready"]["platforms"] == ["notes"]
-
-
-def test_the_pytest_plugin_and_the_clients_are_light() -> None:
-    code = (
-        "import sys, creatorflow_testkit.pytest_plugin\n"
-        "print([m for m in ('aiohttp', 'trustme', 'creatorflow', 'cryptography') if m in sys.modules])\n"
-        "import creatorflow_testkit.sandbox.client, creatorflow_testkit.sandbox.process\n"
-        "print([m for m in ('aiohttp', 'trustme', 'cryptography') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n[]\n"
-
-
-def test_sandbox_factory_and_home(sandbox_factory: Any, creatorflow_home: Any) -> None:
-    first = sandbox_factory(NotesReplica)
-    second = sandbox_factory.process(NOTES_BY_PATH)
-    assert first.port != second.port
-    home = creatorflow_home(second.config_fragment())
-    assert os.environ["CREATORFLOW_HOME"] == str(home)
-    assert f"127.0.0.1:{second.port}" in (home / "config.toml").read_text()
