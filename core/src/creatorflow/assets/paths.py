@@ -26,7 +26,9 @@ _DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|clock\$|(com|lpt)[0-9¹
 _ON_WINDOWS = sys.platform == "win32"
 
 
-def contained_file(ref: str, *, base_dir: Path | None, roots: Iterable[Path] = (), max_bytes: int | None = None) -> Path:
+def contained_file(
+    ref: str, *, base_dir: Path | None, roots: Iterable[Path] = (), max_bytes: int | None = None
+) -> Path:
     """Return the resolved path of a readable, regular, non-empty file inside ``base_dir`` or one of ``roots``.
 
     Args:
@@ -73,9 +75,7 @@ def _portable_path(ref: str) -> Path:
     scheme = _SCHEME.match(ref)
     text = _from_uri(ref, scheme[1]) if scheme else ref
     if any(unicodedata.category(char) in {"Cc", "Cs"} for char in text):
-        raise _denied(
-            ref, ("contains control characters", "含有控制字符"), ("Rename the file.", "请重命名该文件。")
-        )
+        raise _denied(ref, ("contains control characters", "含有控制字符"), ("Rename the file.", "请重命名该文件。"))
     if text.startswith(("//", "\\\\", "/\\", "\\/")):
         raise _denied(
             ref,
@@ -105,14 +105,20 @@ def _from_uri(ref: str, scheme: str) -> str:
     if scheme.lower() != "file":
         raise _denied(
             ref,
-            (f"has the scheme {scheme!r}; only paths, file: and asset: are read", f"的协议是“{scheme}”；只支持路径、file: 和 asset:"),
+            (
+                f"has the scheme {scheme!r}; only paths, file: and asset: are read",
+                f"的协议是“{scheme}”；只支持路径、file: 和 asset:",
+            ),
             ("Save the file beside the post and name it there.", "请把文件保存到文章所在目录，再写出文件名。"),
         )
     rest = ref[len(scheme) + 1 :]
     if "?" in rest or "#" in rest:
         raise _denied(
             ref,
-            ("contains ? or #, which end the path of a file: address", "含有 ? 或 #，而它们在 file: 地址中表示路径结束"),
+            (
+                "contains ? or #, which end the path of a file: address",
+                "含有 ? 或 #，而它们在 file: 地址中表示路径结束",
+            ),
             ("Write them as %3F and %23.", "请写作 %3F 和 %23。"),
         )
     if rest.startswith("//"):
@@ -145,13 +151,14 @@ def _check_part(ref: str, part: str) -> None:
     if part[-1] in " .":
         raise _denied(
             ref,
-            ("has a name that ends in a space or a dot, which Windows drops", "的名称以空格或句点结尾，Windows 会将其丢弃"),
+            (
+                "has a name that ends in a space or a dot, which Windows drops",
+                "的名称以空格或句点结尾，Windows 会将其丢弃",
+            ),
             ("Rename the file.", "请重命名该文件。"),
         )
     if _DEVICE.match(part.split(".", 1)[0].rstrip(" ").lower()):
-        raise _denied(
-            ref, ("is the name of a device", "是设备名"), ("Rename the file.", "请重命名该文件。")
-        )
+        raise _denied(ref, ("is the name of a device", "是设备名"), ("Rename the file.", "请重命名该文件。"))
 
 
 def _inside(path: Path, folder: Path) -> bool:
@@ -190,7 +197,9 @@ def _short(ref: str) -> str:
 
 def _denied(ref: str, why: tuple[str, str], then: tuple[str, str]) -> PathDenied:
     shown = _short(ref)
-    return PathDenied(Text(en=f"File {shown!r} {why[0]}. {then[0]}", zh=f"文件“{shown}”{why[1]}。{then[1]}"), {"ref": shown})
+    return PathDenied(
+        Text(en=f"File {shown!r} {why[0]}. {then[0]}", zh=f"文件“{shown}”{why[1]}。{then[1]}"), {"ref": shown}
+    )
 
 
 def _unusable(ref: str, en: str, zh: str) -> ContentError:

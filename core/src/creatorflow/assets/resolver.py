@@ -109,9 +109,7 @@ class AssetResolver:
         row = await self._store.read(lambda connection: rows.get_asset(connection, uri.sha256))
         if row is None:
             raise _missing(uri)
-        return StoredAsset(
-            sha256=row.sha256, mime=row.mime, size=row.size, path=self._stored_file(uri), name=row.name
-        )
+        return StoredAsset(sha256=row.sha256, mime=row.mime, size=row.size, path=self._stored_file(uri), name=row.name)
 
     def open(self, uri: AssetURI) -> BinaryIO:
         """Open a stored file for reading.

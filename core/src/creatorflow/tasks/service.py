@@ -50,6 +50,7 @@ class TaskService:
         choices: Sequence[str] = (),
         account_id: str | None = None,
         job_id: str | None = None,
+        subject: str | None = None,
         picture_png: bytes | None = None,
         expires_at: datetime | None = None,
     ) -> TaskRecord:
@@ -62,6 +63,7 @@ class TaskService:
             choices: the allowed answers; empty for free text.
             account_id: row id of the account concerned.
             job_id: the job that waits for the answer.
+            subject: what exactly is asked for, for the handler (a field of the post such as ``declarations.original``).
             picture_png: what the person has to look at; kept until the task is closed.
             expires_at: aware; after it nobody can answer.
         """
@@ -71,6 +73,7 @@ class TaskService:
             state=TaskState.OPEN,
             account_id=account_id,
             job_id=job_id,
+            subject=subject,
             prompt=prompt.as_dict(),
             choices=list(choices) or None,
             picture=None if picture_png is None else base64.b64encode(picture_png).decode(),
