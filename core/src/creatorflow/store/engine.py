@@ -7,6 +7,7 @@ goes through one thread, so an fsync or a lock wait of another process never blo
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -73,7 +74,8 @@ class Store:
         return await self._run(lambda: self._transaction(work, "BEGIN"))
 
     async def _run(self, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._guard, call)
+        context = contextvars.copy_context()  # events written on our thread carry the caller's trace id
+        return await asyncio.get_running_loop().run_in_executor(self._pool, context.run, self._guard, call)
 
     def _guard(self, call: Callable[[], T]) -> T:
         try:
