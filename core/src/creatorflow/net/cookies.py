@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from email.message import Message
@@ -35,7 +36,9 @@ class CookieStore:
             self._jar.set_cookie(_made(cookie))
 
     def header(self, url: str) -> str | None:
-        """Return the Cookie header for a URL, None when no cookie fits."""
+        """Return the Cookie header for a URL, None when no cookie fits or the URL has no host (which the guard refuses afterwards)."""
+        if not re.match(r"https?://[^/]", url):
+            return None
         request = UrllibRequest(url)  # noqa: S310 - only a carrier of the URL for the jar; nothing is opened
         self._jar.add_cookie_header(request)
         return request.get_header("Cookie")

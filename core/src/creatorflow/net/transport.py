@@ -36,7 +36,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             http1=True,
             http2=False,
             retries=0,
-            network_backend=GuardedBackend(policy),
+            network_backend=_GuardedBackend(policy),
         )
         self._proxied = None if proxy is None else _proxy_pool(proxy, tls)
 
@@ -49,6 +49,8 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         """
         if request.url.userinfo:
             raise denied(request.url.host, "userinfo", "the URL holds a user name", "网址中包含用户名")
+        if request.url.port is not None and not 0 < request.url.port < 65536:
+            raise denied(request.url.host, "url", "the port is not valid", "端口无效")
         route = self._policy.route(request.url.scheme, request.url.raw_host.decode("ascii"))
         pool = self._direct
         if route.via is Via.PROXY:
@@ -104,14 +106,45 @@ def _proxy_pool(proxy: str, tls: ssl.SSLContext) -> httpcore.AsyncHTTPProxy:
         http1=True,
         http2=False,
         retries=0,
+        network_backend=_Backend(),
     )
 
 
-class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Opens TCP connections: to the mapped address, or to an address that was resolved once and checked."""
+class _Stream(httpcore.AsyncNetworkStream):
+    """A connection that is also closed when the TLS handshake is cancelled; httpcore closes it only for errors, and would leak it."""
 
-    def __init__(self, policy: OutboundPolicy) -> None:
-        self._policy = policy
+    def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
+        self._inner = inner
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - the signature of httpcore
+        return await self._inner.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as above
+        await self._inner.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - as above
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            return _Stream(await self._inner.start_tls(ssl_context, server_hostname, timeout))
+        except BaseException:
+            await self._inner.aclose()
+            raise
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
+class _Backend(httpcore.AsyncNetworkBackend):
+    """Opens TCP connections; by itself without checks: that is for the proxy, whose address is the user's own setting."""
+
+    def __init__(self) -> None:
         self._tcp = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -122,28 +155,13 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connect for an origin host; the caller speaks TLS with the origin's name afterwards."""
-        mapped = self._policy.network.mapped(host.rstrip("."))
-        addresses = [mapped] if mapped else [(found, port) for found in await _resolve(host, port)]
-        last = len(addresses) - 1
-        for number, (address, at_port) in enumerate(addresses):
-            try:
-                return await self._tcp.connect_tcp(
-                    address,
-                    at_port,
-                    timeout=timeout if number == last else FIRST_ADDRESS_S,
-                    local_address=local_address,
-                    socket_options=socket_options,
-                )
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                if number == last:
-                    raise
-        raise AssertionError("_resolve returns at least one address")
+        """Connect; the caller speaks TLS afterwards."""
+        return _Stream(await self._tcp.connect_tcp(host, port, timeout, local_address, socket_options))
 
     async def connect_unix_socket(
         self,
         path: str,
-        timeout: float | None = None,  # noqa: ASYNC109 - the signature of httpcore
+        timeout: float | None = None,  # noqa: ASYNC109 - as above
         socket_options: Iterable[SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Refuse: nothing outbound is a Unix socket."""
@@ -152,6 +170,35 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         """Wait; httpcore only asks between retries, which are off."""
         await asyncio.sleep(seconds)
+
+
+class _GuardedBackend(_Backend):
+    """Connects to the mapped address, or to an address that was resolved once and checked."""
+
+    def __init__(self, policy: OutboundPolicy) -> None:
+        super().__init__()
+        self._policy = policy
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - as above
+        local_address: str | None = None,
+        socket_options: Iterable[SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connect for an origin host; the caller speaks TLS with the origin's name afterwards."""
+        mapped = self._policy.network.mapped(host)
+        addresses = [mapped] if mapped else [(found, port) for found in await _resolve(host, port)]
+        last = len(addresses) - 1
+        for number, (address, at_port) in enumerate(addresses):
+            patience = timeout if number == last else FIRST_ADDRESS_S
+            try:
+                return await super().connect_tcp(address, at_port, patience, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                if number == last:
+                    raise
+        raise AssertionError("_resolve returns at least one address")
 
 
 async def _resolve(host: str, port: int) -> list[str]:
