@@ -70,6 +70,7 @@ class MediaFile(_Model):
     """One checked media file on this machine, exactly as it will be uploaded."""
 
     path: Path
+    name: str = Field(default="", description="what the author calls it, for messages")
     sha256: str = Field(description="hex digest of the file at path")
     mime: str
     size: int = Field(description="bytes")

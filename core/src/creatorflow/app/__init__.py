@@ -142,7 +142,14 @@ class App:
             settings=self.settings,
             outbound=self.outbound,
         )
-        return AccountService(self.store, self.vault, self.events, self.catalogue, self.settings, adapters)
+        return AccountService(
+            self.store,
+            self.vault,
+            self.events,
+            catalogue=self.catalogue,
+            settings=self.settings,
+            adapters=adapters,
+        )
 
     @cached_property
     def credentials(self) -> CredentialService:

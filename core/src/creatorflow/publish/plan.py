@@ -165,6 +165,7 @@ class Planner:
             fitted.append(
                 MediaFile(
                     path=stored.path,
+                    name=ref,
                     sha256=stored.sha256,
                     mime=result.info.mime,
                     size=stored.size,
@@ -199,7 +200,7 @@ class Planner:
                     f"{'、'.join(rules.mimes)}，最大 {rules.max_bytes} 字节。",
                 )
                 findings.append(finding(Severity.BLOCKING, "image_not_accepted", "images", what, hint))
-            files.append(MediaFile(path=stored.path, sha256=stored.sha256, mime=stored.mime, size=stored.size))
+            files.append(MediaFile(path=stored.path, name=ref, sha256=stored.sha256, mime=stored.mime, size=stored.size))
         return tuple(files), findings
 
 

@@ -1,0 +1,458 @@
+"""The engine's order of steps, its locks, and what it makes of every kind of trouble."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from creatorflow.api import (
+    Cause,
+    ContentError,
+    CreatorFlowError,
+    CredentialRejected,
+    DuplicateContent,
+    InvalidInput,
+    KeyMismatch,
+    OfflineDenied,
+    PlanBlocked,
+    RateLimited,
+    Refused,
+    Sending,
+    StorageError,
+    Text,
+    Unavailable,
+    Uncertain,
+)
+from creatorflow.app import App
+from creatorflow.publish import JobView
+
+from .conftest import Site
+
+T = Text(en="the site's words", zh="平台的话")
+
+
+def fail(error: BaseException) -> Callable[[], None]:
+    def hook() -> None:
+        raise error
+
+    return hook
+
+
+async def publish(app: App, text: str = "第一条内容", target: str = "toy:alice", **options: object) -> JobView:
+    return (await app.publisher.publish({"text": text}, [target], **options))[0]  # type: ignore[arg-type]
+
+
+async def states(app: App, job_id: str) -> list[str]:
+    events = await app.events.read(stream=f"job:{job_id}", types=["publish.state_changed"])
+    told = [str(event.data["state"]) for event in events]
+    return [state for index, state in enumerate(told) if index == 0 or told[index - 1] != state]
+
+
+async def test_the_whole_order_of_a_publish(app: App, site: Site) -> None:
+    job = await publish(app)
+    assert (job.state, job.proof, job.post_id, job.post_url) == ("confirmed", "listed", "1", "https://toy.example/1")
+    assert site.calls == ["check_session", "prepare", "list_posts", "submit", "armed", "posted", "list_posts"]
+    assert job.job_id is not None
+    assert await states(app, job.job_id) == ["due", "preparing", "intent", "submitting", "confirmed"]
+
+
+async def test_the_intent_is_on_disk_before_the_request(app: App, site: Site, home: Path) -> None:
+    seen: list[tuple[object, ...]] = []
+
+    def look() -> None:
+        other = sqlite3.connect(home / "creatorflow.db")
+        seen.extend(
+            other.execute(
+                "SELECT j.state, a.intent_at IS NOT NULL, a.baseline FROM publish_jobs j JOIN publish_attempts a USING (job_id)"
+            )
+        )
+        other.close()
+
+    site.make("older")
+    site.hooks["armed"] = look
+    await publish(app)
+    assert seen == [("submitting", 1, '["1"]')]
+
+
+async def test_a_stale_owner_sends_nothing(app: App, site: Site, home: Path) -> None:
+    def take_over() -> None:
+        with sqlite3.connect(home / "creatorflow.db", isolation_level=None) as other:
+            other.execute("UPDATE accounts SET epoch = epoch + 1")
+
+    site.hooks["submit"] = take_over
+    job = await publish(app)
+    assert (job.state, site.posts) == ("preparing", [])
+    assert "armed" not in site.calls
+    settled = await app.publisher.reconcile()
+    assert [item.state for item in settled] == ["due"]
+    site.hooks.clear()
+    assert [item.state for item in await app.publisher.sweep()] == ["confirmed"]
+    assert len(site.posts) == 1
+
+
+async def test_two_processes_make_one_post_of_the_same_content(
+    app: App, site: Site, new_app: Callable[[], App]
+) -> None:
+    async with new_app() as other:
+        results = await asyncio.gather(publish(app), publish(other), return_exceptions=True)
+    assert len(site.posts) == 1
+    assert any(isinstance(item, JobView) and item.state == "confirmed" for item in results), results
+    for item in results:
+        assert isinstance(item, JobView | DuplicateContent), item
+
+
+async def test_jobs_of_one_account_never_overlap(app: App, site: Site, new_app: Callable[[], App]) -> None:
+    busy = 0
+
+    async def enter() -> None:
+        nonlocal busy
+        busy += 1
+        assert busy == 1, "two jobs of one account at once"
+        await asyncio.sleep(0.02)
+
+    async def leave() -> None:
+        nonlocal busy
+        busy -= 1
+
+    site.hooks |= {"check_session": enter, "posted": leave}
+    async with new_app() as other:
+        jobs = await asyncio.gather(
+            *[publish(owner, f"内容{n}") for n in range(4) for owner in (app, other) if (n % 2 == 0) == (owner is app)]
+        )
+    assert [job.state for job in jobs] == ["confirmed"] * 4
+    assert len(site.posts) == 4
+
+
+BEFORE = [
+    (CredentialRejected(T), "waiting_human", Cause.SESSION),
+    (OfflineDenied(T), "waiting_network", Cause.NETWORK),
+    (Unavailable(T), "failed", Cause.NETWORK),
+    (RateLimited(T), "failed", Cause.RISK),
+    (Refused(T), "failed", Cause.CONTENT),
+    (ContentError(T), "failed", Cause.CONTENT),
+    (ValueError("secret words"), "failed", Cause.OUR_BUG),
+    (TimeoutError(), "failed", Cause.NETWORK),
+]
+
+
+@pytest.mark.parametrize("point", ["check_session", "prepare", "list_posts", "submit"])
+@pytest.mark.parametrize(
+    ("error", "state", "cause"), BEFORE, ids=lambda value: getattr(value, "__class__", type(value)).__name__
+)
+async def test_trouble_before_the_intent_is_certainly_unsent(
+    app: App, site: Site, error: Exception, state: str, cause: Cause, point: str
+) -> None:
+    site.hooks[point] = fail(error)
+    job = await publish(app)
+    assert (job.state, job.cause, site.posts) == (state, cause.value, [])
+    assert job.reason is not None
+    assert "secret words" not in job.reason
+
+
+AFTER = [
+    (Refused(T), "rejected"),
+    (CredentialRejected(T), "rejected"),
+    (Refused(T, {"duplicate": True}), "rejected"),
+    (Unavailable(T), "uncertain"),
+    (Uncertain(T), "uncertain"),
+    (ValueError("x"), "uncertain"),
+    (TimeoutError(), "uncertain"),
+    (ContentError(T), "uncertain"),
+]
+
+
+@pytest.mark.parametrize(("error", "state"), AFTER, ids=lambda value: type(value).__name__)
+async def test_trouble_after_the_intent_ends_only_by_the_sites_own_words(
+    app: App, site: Site, error: Exception, state: str
+) -> None:
+    site.hooks["armed"] = fail(error)
+    assert (await publish(app)).state == state
+
+
+@pytest.mark.parametrize("error", [Unavailable(T), TimeoutError(), ValueError("x"), Uncertain(T)])
+async def test_a_lost_answer_is_found_again_and_never_sent_twice(app: App, site: Site, error: Exception) -> None:
+    site.hooks["posted"] = fail(error)
+    job = await publish(app)
+    assert (job.state, job.post_id, len(site.posts)) == ("confirmed", "1", 1)
+    with pytest.raises(DuplicateContent):
+        await publish(app)
+    assert len(site.posts) == 1
+
+
+async def test_absence_needs_the_settle_time_and_several_reads(app: App, site: Site) -> None:
+    site.hooks["armed"] = fail(Unavailable(T))
+    job = await publish(app)
+    assert job.job_id is not None
+    assert job.state == "uncertain"
+    for _ in range(3):  # many reads at once prove nothing
+        assert (await app.publisher.reconcile(job.job_id))[0].state == "uncertain"
+    settled = (await app.publisher.reconcile(job.job_id, wait_s=3.0))[0]
+    assert settled.state == "absent"
+    site.hooks.clear()
+    assert (await app.publisher.retry(job.job_id)).state == "confirmed"
+    assert len(site.posts) == 1
+    assert (
+        await states(app, job.job_id)
+        == [
+            *["due", "preparing", "intent", "submitting", "uncertain"],
+            *["reconciling", "uncertain"] * 4,
+            *[state for state in (await states(app, job.job_id))[13:-5] if state in {"reconciling", "uncertain"}],
+            *["absent", "due", "preparing", "intent", "submitting", "confirmed"],
+        ][-len(await states(app, job.job_id)) :]
+    )
+
+
+async def test_a_weak_read_back_leaves_the_verdict_to_a_person(app: App, site: Site) -> None:
+    site.hooks["armed"] = fail(Unavailable(T))
+    job = await publish(app, target="weak:alice")
+    assert job.job_id is not None
+    assert (await app.publisher.reconcile(job.job_id, wait_s=3.0))[0].state == "needs_attention"
+    task = next(task for task in await app.tasks.list(["open"]) if task.job_id == job.job_id)
+    await app.tasks.answer(task.task_id, "absent", "tester")
+    assert (await app.publisher.get(job.job_id)).state == "absent"
+
+
+async def test_two_posts_that_fit_are_a_persons_matter(app: App, site: Site) -> None:
+    site.hooks["posted"] = lambda: site.make("第一条内容") and fail(Unavailable(T))()
+    job = await publish(app)
+    assert job.state == "needs_attention"
+    assert job.job_id is not None
+    resolved = await app.publisher.resolve(job.job_id, "confirmed", "https://toy.example/1", "tester")
+    assert (resolved.state, resolved.post_url) == ("confirmed", "https://toy.example/1")
+    assert [task for task in await app.tasks.list(["open"]) if task.job_id == job.job_id] == []
+
+
+async def test_a_late_post_of_the_first_attempt_is_found_before_the_second(app: App, site: Site) -> None:
+    site.hooks["armed"] = fail(Unavailable(T))
+    job = await publish(app)
+    assert job.job_id is not None
+    await app.publisher.reconcile(job.job_id, wait_s=3.0)
+    site.hooks.clear()
+    site.make("第一条内容")  # the request arrived after all
+    again = await app.publisher.retry(job.job_id)
+    assert (again.state, len(site.posts)) == ("confirmed", 1)
+
+
+async def test_a_duplicate_refusal_of_a_second_attempt_is_evidence(app: App, site: Site) -> None:
+    site.hooks["armed"] = fail(Unavailable(T))
+    job = await publish(app)
+    assert job.job_id is not None
+    await app.publisher.reconcile(job.job_id, wait_s=3.0)
+    site.listed = False
+    site.hooks["armed"] = lambda: site.make("第一条内容") and fail(Refused(T, {"duplicate": True}))()
+    assert (await app.publisher.retry(job.job_id)).state == "uncertain"
+    site.listed = True
+    assert (await app.publisher.reconcile(job.job_id))[0].state == "confirmed"
+
+
+async def test_keys_replay_and_refuse_other_content(app: App, site: Site) -> None:
+    first = await publish(app, idempotency_key="k1")
+    again = await publish(app, idempotency_key="k1")
+    assert (again.job_id, again.replayed, first.replayed) == (first.job_id, True, False)
+    with pytest.raises(KeyMismatch):
+        await publish(app, "别的", idempotency_key="k1")
+    with pytest.raises(InvalidInput):
+        await publish(app, idempotency_key="has space")
+    assert (await publish(app, idempotency_key="k2", allow_duplicate=True)).state == "confirmed"
+    assert len(site.posts) == 2
+
+
+@pytest.mark.parametrize(("error", "state"), [(Refused(T), "rejected"), (Unavailable(T), "failed")])
+async def test_what_is_certainly_not_out_may_be_published_again(
+    app: App, site: Site, error: Exception, state: str
+) -> None:
+    site.hooks["armed" if state == "rejected" else "prepare"] = fail(error)
+    first = await publish(app)
+    assert first.state == state
+    site.hooks.clear()
+    second = await publish(app)
+    assert second.job_id != first.job_id
+    assert (second.state, len(site.posts)) == ("confirmed", 1)
+
+
+async def test_a_plan_that_blocks_stops_every_target(app: App, site: Site) -> None:
+    with pytest.raises(PlanBlocked) as caught:
+        await app.publisher.publish({"text": "长" * 51}, ["toy:alice", "weak:alice"])
+    assert [item["account_id"] for item in caught.value.details["findings"]] == ["toy:alice", "weak:alice"]
+    assert "51" in caught.value.text.zh
+    assert site.calls == []
+
+
+async def test_a_demanded_declaration_is_asked_for_and_the_answer_resumes(app: App, site: Site) -> None:
+    job = await publish(app, target="asking:alice")
+    assert (job.state, site.calls) == ("waiting_human", [])
+    task = (await app.tasks.list(["open"]))[0]
+    assert task.choices is not None
+    assert list(task.choices) == ["true", "false"]
+    await app.tasks.answer(task.task_id, "false", "tester")
+    assert [item.state for item in await app.publisher.sweep()] == ["confirmed"]
+    assert len(site.posts) == 1
+
+
+async def test_another_uid_stops_the_job(app: App, site: Site) -> None:
+    site.uid = "somebody else"
+    job = await publish(app)
+    assert (job.state, site.posts) == ("failed", [])
+    assert job.reason is not None
+    assert "u1" in job.reason
+    site.uid, site.receipt_uid = "u1", "u9"
+    assert (await publish(app, "另一条")).state in {"waiting_human", "needs_attention"}
+
+
+async def test_a_request_that_is_not_the_plan_is_not_sent(app: App, site: Site) -> None:
+    site.sending = lambda draft: Sending(text=draft.text + "!")
+    job = await publish(app)
+    assert (job.state, job.cause, site.posts) == ("failed", "our_bug", [])
+
+
+async def test_cancelling_before_and_after_the_intent(app: App, site: Site) -> None:
+    reached, go = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        reached.set()
+        await go.wait()
+
+    site.hooks["prepare"] = hold
+    job = (await app.publisher.publish({"text": "慢"}, ["toy:alice"], wait_s=0.0))[0]
+    await reached.wait()
+    assert job.job_id is not None
+    assert (await app.publisher.cancel(job.job_id)).state == "cancelled"
+    assert (await app.publisher.cancel(job.job_id)).state == "cancelled"
+    assert site.posts == []
+    site.hooks.clear()
+    reached.clear()
+    site.hooks["armed"] = hold
+    job = (await app.publisher.publish({"text": "慢二"}, ["toy:alice"], wait_s=0.0))[0]
+    await reached.wait()
+    assert job.job_id is not None
+    with pytest.raises(InvalidInput, match="point of no return"):
+        await app.publisher.cancel(job.job_id)
+    go.set()
+    await app.publisher.drain(5.0)
+    assert (await app.publisher.get(job.job_id)).state == "confirmed"
+
+
+@pytest.mark.parametrize(("point", "state"), [("prepare", "due"), ("armed", "uncertain")])
+async def test_a_stopping_service_leaves_honest_states(app: App, site: Site, point: str, state: str) -> None:
+    reached = asyncio.Event()
+
+    async def hold() -> None:
+        reached.set()
+        await asyncio.sleep(60)
+
+    site.hooks[point] = hold
+    job = (await app.publisher.publish({"text": "慢"}, ["toy:alice"], wait_s=0.0))[0]
+    await reached.wait()
+    await app.publisher.drain(0.05)
+    assert job.job_id is not None
+    assert (await app.publisher.get(job.job_id)).state == state
+
+
+async def test_due_missed_and_released(app: App, site: Site) -> None:
+    soon = await publish(app, "稍后", at=datetime.now(UTC) + timedelta(hours=1))
+    late = await publish(app, "太晚", at=datetime.now(UTC) - timedelta(minutes=20))
+    near = await publish(app, "刚好", at=datetime.now(UTC) - timedelta(minutes=1))
+    assert {soon.state, late.state, near.state} == {"scheduled"}
+    swept = {item.job_id: item.state for item in await app.publisher.sweep()}
+    assert swept == {late.job_id: "missed", near.job_id: "confirmed"}
+    assert [task.kind for task in await app.tasks.list(["open"])] == ["missed"]
+    assert late.job_id is not None
+    assert (await app.publisher.retry(late.job_id)).state == "confirmed"
+    assert await app.tasks.list(["open"]) == []
+    with pytest.raises(InvalidInput, match="offset"):
+        await publish(app, "无偏移", at=datetime(2026, 12, 1, 20, 0))
+
+
+async def test_every_end_is_announced_exactly_once(app: App, site: Site) -> None:
+    site.hooks["armed"] = fail(Unavailable(T))
+    job = await publish(app, target="weak:alice")
+    assert job.job_id is not None
+    await app.publisher.reconcile(job.job_id, wait_s=3.0)
+    await app.publisher.reconcile(job.job_id)
+    attention = await app.events.read(types=["publish.needs_attention"])
+    assert [event.data["job_id"] for event in attention] == [job.job_id]
+
+
+async def test_a_text_that_the_site_cut_needs_attention(app: App, site: Site) -> None:
+    site.stored = lambda text: text[:5]
+    job = await publish(app, "这一段话比平台保存的要长")
+    assert (job.state, job.post_url) == ("needs_attention", "https://toy.example/1")
+    assert job.reason is not None
+    assert "first 5 of 12" in job.reason
+
+
+async def test_a_full_disk_at_the_intent_sends_nothing_and_loses_nothing(app: App, site: Site) -> None:
+    pages: list[int] = []
+
+    async def fill() -> None:
+        def limit(connection: object) -> None:
+            count = connection.exec_driver_sql("PRAGMA page_count").scalar_one()  # type: ignore[attr-defined]
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {count}")  # type: ignore[attr-defined]
+            connection.exec_driver_sql("CREATE TABLE filler (x)")  # type: ignore[attr-defined]
+
+        with pytest.raises(StorageError):
+            await app.store.write(limit)
+        pages.append(1)
+
+    site.hooks["submit"] = fill
+    with pytest.raises(StorageError, match="disk is full"):
+        for number in range(200):  # free space inside the file lets a few jobs through first
+            await publish(app, f"内容 {number}")
+    assert pages
+    posted = len(site.posts)
+    site.hooks.clear()
+    await app.store.read(lambda connection: connection.exec_driver_sql("PRAGMA max_page_count = 1000000").scalar_one())
+    await app.publisher.sweep()
+    await app.publisher.sweep()
+    jobs = await app.publisher.list(limit=1000)
+    assert {job.state for job in jobs} == {"confirmed"}
+    assert len(site.posts) == len(jobs) >= posted
+
+
+async def test_twin_posts_made_by_hand_before_are_not_ours(app: App, site: Site) -> None:
+    site.make("第一条内容")
+    site.hooks["armed"] = fail(Unavailable(T))
+    job = await publish(app)
+    assert job.state == "uncertain"
+    site.posts[0] = replace(site.posts[0], created_at=datetime.now(UTC))
+    assert job.job_id is not None
+    assert (await app.publisher.reconcile(job.job_id, wait_s=3.0))[0].state == "absent"
+
+
+async def test_a_dry_run_sends_and_stores_nothing(app: App, site: Site) -> None:
+    view = await publish(app, dry_run=True)
+    assert (view.state, view.job_id, site.posts) == ("ready", None, [])
+    assert view.preview is not None
+    assert view.preview["text"] == "第一条内容"
+    assert await app.publisher.list() == []
+
+
+async def test_a_new_login_releases_the_waiting_job(app: App, site: Site) -> None:
+    site.hooks["check_session"] = fail(CredentialRejected(T))
+    job = await publish(app)
+    assert job.state == "waiting_human"
+    assert [task.kind for task in await app.tasks.list(["open"])] == ["login"]
+    site.hooks.clear()
+    await app.accounts.add("toy", "alice", cookies={"session": "a-new-cookie-value"})
+    assert [item.state for item in await app.publisher.sweep()] == ["confirmed"]
+    assert await app.tasks.list(["open"]) == []
+
+
+async def test_unknown_words_are_refused_in_words(app: App) -> None:
+    for call in (
+        app.publisher.publish({"text": "x"}, []),
+        app.publisher.publish({"text": "x"}, ["toy:alice", "toy:alice"]),
+        app.publisher.publish({"text": "x"}, ["toy:nobody"]),
+        app.publisher.publish({"text": "x"}, ["nowhere:alice"]),
+        app.publisher.get("job_none"),
+        app.publisher.list(state="lost"),
+    ):
+        with pytest.raises(CreatorFlowError) as caught:
+            await call
+        assert caught.value.text.zh
+        assert caught.value.text.en
