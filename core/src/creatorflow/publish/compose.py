@@ -124,7 +124,7 @@ def compose_text(
     body = body.strip("\n")
     if content.title and rules.title.policy == "prepend":
         body = rules.title.prepend_style.replace("{title}", content.title) + ("\n" + body if body else "")
-    body = _with_mentions(_with_topics(body, content, rules), content, rules)
+    body = _with_mentions(_with_topics(body, content, rules), content, rules) or rules.text.when_empty or ""
     return body, findings + _left_out(content, rules, descriptor)
 
 

@@ -33,11 +33,15 @@ class _Table(BaseModel):
 
 
 class TextRules(_Table):
-    """The text of a post. ``topic_style``/``mention_style`` hold ``{name}``; absent means they are not written into the text."""
+    """The text of a post. ``topic_style``/``mention_style`` hold ``{name}``; absent means they are not written into the text.
+
+    ``when_empty`` is the text that the site itself gives a post without words; the plan writes it, so that nothing is left to guess.
+    """
 
     counter: str = "code_points"
     max: int | None = Field(default=None, ge=1)
     required: bool = False
+    when_empty: str | None = None
     topic_style: str | None = None
     topic_position: Literal["append", "prepend"] = "append"
     mention_style: str | None = None

@@ -9,7 +9,6 @@ from urllib.parse import parse_qsl, urlencode
 
 from creatorflow.api import Declarations, Draft, MediaFile, Sending, Visibility
 
-from creatorflow_weibo.text import PICTURES_ONLY
 
 __all__ = ["STATEMENT_NAMES", "build", "fields_of", "sending_of", "statement"]
 
@@ -45,7 +44,7 @@ def build(draft: Draft, pids: Sequence[str]) -> bytes:
         pids: one picture id per image of the draft, in order.
     """
     fields = {
-        "content": draft.text or (PICTURES_ONLY if pids else ""),
+        "content": draft.text,
         "visible": _VISIBLE[draft.visibility],
         # fillers that the page sends with every post
         "share_id": "",

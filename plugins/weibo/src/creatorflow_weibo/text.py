@@ -9,7 +9,7 @@ from creatorflow.api import normalise_text
 
 __all__ = ["PICTURES_ONLY", "normalise"]
 
-#: What the site stores for a picture post without words. The adapter sends it itself, so that nothing is left to guess.
+#: What the site stores for a picture post without words. ``rules.toml`` writes it into the plan, so that nothing is left to guess.
 PICTURES_ONLY = "分享图片"
 
 _EMOTICON = re.compile(r"<img\b[^>]*?\balt=(?:\"([^\"]*)\"|'([^']*)')[^>]*>", re.IGNORECASE)
