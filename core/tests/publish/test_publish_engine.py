@@ -196,15 +196,10 @@ async def test_absence_needs_the_settle_time_and_several_reads(app: App, site: S
     site.hooks.clear()
     assert (await app.publisher.retry(job.job_id)).state == "confirmed"
     assert len(site.posts) == 1
-    assert (
-        await states(app, job.job_id)
-        == [
-            *["due", "preparing", "intent", "submitting", "uncertain"],
-            *["reconciling", "uncertain"] * 4,
-            *[state for state in (await states(app, job.job_id))[13:-5] if state in {"reconciling", "uncertain"}],
-            *["absent", "due", "preparing", "intent", "submitting", "confirmed"],
-        ][-len(await states(app, job.job_id)) :]
-    )
+    story = await states(app, job.job_id)
+    assert story[:5] == ["due", "preparing", "intent", "submitting", "uncertain"]
+    assert set(story[5:-6]) == {"reconciling", "uncertain"}
+    assert story[-6:] == ["absent", "due", "preparing", "intent", "submitting", "confirmed"]
 
 
 async def test_a_weak_read_back_leaves_the_verdict_to_a_person(app: App, site: Site) -> None:
@@ -400,9 +395,13 @@ async def test_a_full_disk_at_the_intent_sends_nothing_and_loses_nothing(app: Ap
         pages.append(1)
 
     site.hooks["submit"] = fill
-    with pytest.raises(StorageError, match="disk is full"):
+
+    async def until_full() -> None:
         for number in range(200):  # free space inside the file lets a few jobs through first
             await publish(app, f"内容 {number}")
+
+    with pytest.raises(StorageError, match="disk is full"):
+        await until_full()
     assert pages
     posted = len(site.posts)
     site.hooks.clear()
