@@ -9,22 +9,13 @@ from typing import Any, Protocol
 
 from creatorflow.log import get_logger
 from creatorflow.rpc.dispatcher import notification
+from creatorflow.rpc.events import EVENT_TYPES
 from creatorflow.rpc.outlet import Outlet
 
-__all__ = ["EVENT_TYPES", "EventFeed", "EventSource", "event_line"]
+__all__ = ["EventFeed", "EventSource", "event_line"]
 
 _log = get_logger("creatorflow.rpc")
 
-#: Event types that a stdio host gets, each as the notification of that name.
-EVENT_TYPES = (
-    "capabilities.changed",
-    "credential.expired",
-    "publish.needs_attention",
-    "publish.progress",
-    "publish.state_changed",
-    "task.closed",
-    "task.opened",
-)
 _PAGE = 64
 _RETRY_S = 1.0
 

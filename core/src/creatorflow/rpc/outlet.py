@@ -12,8 +12,11 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 __all__ = ["Outlet"]
+
+_OFFERED = 64  # lines that wait before news is dropped
 
 
 class Outlet:
@@ -39,13 +42,16 @@ class Outlet:
         self._empty = asyncio.Event()
         self._empty.set()
         self._thread: _WriterThread | None = None
+        self._ready: Callable[[], object]
+        self._piece = 1 << 16
         if sys.platform == "win32":
             self._thread = _WriterThread(descriptor, self._loop, self._on_written)
         else:
             import select
 
-            self._poll = select.poll()
-            self._poll.register(descriptor, select.POLLOUT)
+            poll = select.poll()
+            poll.register(descriptor, select.POLLOUT)
+            self._ready = partial(poll.poll, 0)
             self._piece = select.PIPE_BUF  # what a ready pipe takes without blocking, says POSIX
 
     def send(self, line: bytes) -> None:
@@ -55,6 +61,11 @@ class Outlet:
     def send_event(self, line: bytes) -> None:
         """Queue an event line; it yields to every answer that waits."""
         self._queue(self._events, line)
+
+    def offer(self, line: bytes) -> None:
+        """Queue a line that may be lost: it is, when many lines wait."""
+        if len(self._events) < _OFFERED:
+            self._queue(self._events, line)
 
     def hold(self) -> None:
         """Collect lines until ``release``: one write for the answers to one read."""
@@ -105,7 +116,7 @@ class Outlet:
             return
         try:
             while self._waiting:
-                if not self._poll.poll(0):
+                if not self._ready():
                     self._watch()
                     return
                 count = os.write(self._fd, self._next()[: self._piece])

@@ -28,7 +28,10 @@ class ParentWatch:
         self._parent = os.getppid()
         self._timer: asyncio.TimerHandle | None = None
         self._pidfd: int | None = None
-        self._alive = _handle_watch(self._parent) if sys.platform == "win32" else self._same_parent
+        if sys.platform == "win32":
+            self._alive = _handle_watch(self._parent)
+        else:
+            self._alive = self._same_parent
 
     def start(self) -> None:
         """Begin to watch."""

@@ -56,6 +56,12 @@ class Session:
         """Base of relative media paths, None when the host granted no folder."""
         return self.roots[0] if self.roots else None
 
+    @property
+    def who(self) -> str:
+        """Name of the host in the history of human decisions."""
+        name = self.client.get("name")
+        return f"rpc:{name}" if name else "rpc"
+
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Call:

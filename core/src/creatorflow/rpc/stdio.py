@@ -8,7 +8,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from creatorflow.log import get_logger
@@ -37,7 +38,8 @@ class StdioServer:
         app: handed to the handlers.
         pipes: from ``take_over``.
         session: the connection's state, e.g. with another locale or other limits.
-        events: the event log whose entries become notifications; None for none.
+        events: opens the event log whose entries become notifications; None for none.
+        prepare: awaited before each call that needs the data directory; loads at the first one what a start does without.
         version: shown in ``sidecar.ready``.
     """
 
@@ -49,11 +51,14 @@ class StdioServer:
         pipes: Pipes,
         session: Session | None = None,
         events: Callable[[], EventSource] | None = None,
+        prepare: Callable[[], Awaitable[None]] | None = None,
         version: str = "",
     ) -> None:
         self.session = session or Session()
-        self._pipes = pipes
         self._version = version
+        #: Seconds that the drain took, once it is over.
+        self.drained_s = 0.0
+        self._prepare = prepare
         self._outlet = Outlet(pipes.writer, self._on_backlog)
         self._feed = None if events is None else EventFeed(events, self._outlet)
         self.dispatcher = Dispatcher(
@@ -61,7 +66,7 @@ class StdioServer:
             app=app,
             session=self.session,
             send=self._outlet.send,
-            before=None if self._feed is None else self._feed.ensure_started,
+            before=self._before,
         )
         self._splitter = LineSplitter(self.session.limits.line_bytes, self.dispatcher.feed, self.dispatcher.oversized)
         self._inlet = Inlet(pipes.reader, self._on_data, self._on_end)
@@ -89,8 +94,20 @@ class StdioServer:
             self._parent.stop()
             await self._finish()
 
+    async def _before(self) -> None:
+        if self._prepare is not None:
+            await self._prepare()
+        if self._feed is not None:
+            await self._feed.ensure_started()
+
+    def tell(self, name: str, params: Mapping[str, Any]) -> None:
+        """Send a notification that is not in the log (progress); dropped while the host reads too slowly."""
+        self._outlet.offer(notification(name, params))
+
     async def _finish(self) -> None:
+        started = time.monotonic()
         await self.dispatcher.drain()
+        self.drained_s = time.monotonic() - started
         self._inlet.stop()
         if self._feed is not None:
             await self._feed.stop()

@@ -97,7 +97,7 @@ def _problem(model: type[BaseModel], error: Mapping[str, Any]) -> tuple[str, tup
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(error["loc"][-1]), _keys(model, error["loc"]), n=1)
         if near:
-            return field, (f"is unknown; did you mean {near[0]!r}?", f"未知，是否想写 {near[0]!r}？")
+            return field, (f"is unknown, perhaps {near[0]!r} was meant", f"未知，可能应为 {near[0]!r}")
         return field, ("is unknown", "未知")
     known = _PROBLEMS.get(error["type"])
     if known is not None:

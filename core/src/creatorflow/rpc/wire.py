@@ -64,7 +64,7 @@ def _plain(value: Any) -> Any:
     dump = getattr(value, "model_dump", None)
     if dump is None:
         raise TypeError(f"a result holds {type(value).__name__}, which JSON does not have")
-    return dump(mode="json")
+    return dump(mode="json", by_alias=True)
 
 
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)

@@ -1,0 +1,380 @@
+"""The stdio transport: isolation of the descriptors, concurrency, cancelling, slow hosts, every way to end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PEER = Path(__file__).with_name("peer.py")
+PING = b'{"jsonrpc":"2.0","method":"ping","id":%d}\n'
+
+
+def _until(condition: Any, budget_s: float, what: str) -> None:
+    deadline = time.monotonic() + budget_s
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+def test_ready_comes_first_and_names_versions(spawn: Any) -> None:
+    host = spawn(wait_ready=False)
+    ready = host.next()
+    assert ready["method"] == "sidecar.ready"
+    assert ready["params"] == {"version": "test", "protocol_versions": [1], "pid": host.process.pid, "transport": "stdio"}
+
+
+# --- isolation -----------------------------------------------------------------------------------------------------------------------
+
+
+def test_prints_and_children_do_not_reach_the_channel(host: Any) -> None:
+    assert host.result("noise", id=1) == "child ended with 0"
+    assert host.result("ping", id=2) == {"pong": True}
+    host.close()
+    assert host.rest() == []
+    assert len(host.raw) == 3  # ready and two answers: nothing else was ever on stdout
+    text = host.stderr.read_text()
+    assert "a library prints" in text
+    assert "a child writes to 1" in text
+    assert "to the first stdout, too" in text
+    assert "''" in text  # the child's stdin is the null device, not the host's pipe
+
+
+def test_a_child_has_no_descriptor_of_the_channel(host: Any) -> None:
+    host.result("noise", id=1)
+    (line,) = [line for line in host.stderr.read_text().splitlines() if line.startswith("'' [")]
+    assert eval(line.removeprefix("'' ")) == ["0", "1", "2", "3"]  # 3 is the listing itself
+
+
+# --- concurrency and cancelling ------------------------------------------------------------------------------------------------------
+
+
+def test_a_trivial_call_does_not_wait_behind_a_slow_one(host: Any) -> None:
+    host.call("sleep", [20, "slow"], id="slow")
+    started = time.monotonic()
+    assert host.result("ping", id="quick") == {"pong": True}
+    assert host.result("sleep", [0.01, "short"], id="short") == "short"
+    assert time.monotonic() - started < 5
+    assert not [value for value in host.seen if value.get("id") == "slow"]
+
+
+@pytest.mark.parametrize(
+    "cancel",
+    [
+        {"method": "$/cancelRequest", "params": {"id": "slow"}},
+        {"method": "$/cancelRequest", "params": ["slow"]},
+        {"method": "notifications/cancelled", "params": {"requestId": "slow", "reason": "x"}},
+    ],
+)
+def test_cancel_stops_the_work_and_answers_once(host: Any, cancel: dict[str, Any]) -> None:
+    host.call("sleep", [30], id="slow")
+    host.send({"jsonrpc": "2.0", **cancel})
+    answer = host.answer("slow", 5)
+    assert answer["error"]["code"] == -32800
+    assert host.result("counters", id="count")["stopped"] in (0, 1)  # 0: stopped before its first step
+    host.close()
+    assert host.rest() == []
+
+
+def test_cancel_of_running_work_reaches_it(host: Any) -> None:
+    host.call("sleep", [30], id=1)
+    host.result("sleep", [0.05], id=2)  # by now the first one sleeps
+    host.send({"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": 1}, "id": 3})
+    assert host.answer(3)["result"] == {"cancelled": True}
+    assert host.answer(1)["error"]["code"] == -32800
+    assert host.result("counters", id=4)["stopped"] == 1
+
+
+@pytest.mark.parametrize("params", [None, {}, [], {"id": None}, {"id": True}, {"id": "1"}, {"id": 99}, {"id": {}}, {"x": 1}])
+def test_cancel_of_nothing_is_harmless(host: Any, params: Any) -> None:
+    host.call("sleep", [0.2, "done"], id=1)
+    host.send({"jsonrpc": "2.0", "method": "$/cancelRequest", "params": params})
+    assert host.answer(1)["result"] == "done"
+
+
+def test_a_result_that_is_ready_wins_over_the_cancel(host: Any) -> None:
+    host.call("finisher", [30], id=1)
+    host.result("sleep", [0.05], id=2)
+    host.send({"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": 1}})
+    assert host.answer(1)["result"] == "done anyway"
+
+
+def test_what_may_not_be_cancelled_goes_on(host: Any) -> None:
+    host.call("fixed", [0.5, "done"], id=1)
+    host.send({"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": 1}})
+    assert host.answer(1)["result"] == "done"
+
+
+def test_work_that_ignores_the_cancel_is_answered_by_force_once(spawn: Any) -> None:
+    host = spawn("cancel_forced_s=0.3", "drain_s=0.5")
+    host.call("stubborn", [2], id=1)
+    host.result("sleep", [0.05], id=2)
+    started = time.monotonic()
+    host.send({"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": 1}})
+    assert host.answer(1)["error"]["code"] == -32800
+    assert time.monotonic() - started < 1.5
+    assert host.result("sleep", [2.2, "later"], id=3) == "later"  # the stubborn one ended meanwhile, unheard
+    assert [value["id"] for value in host.seen if "method" not in value] == [2, 1, 3]
+
+
+def test_a_call_that_takes_too_long_times_out(host: Any) -> None:
+    error = host.error("impatient", [30], id=1)
+    assert (error["code"], error["data"]["retryable"]) == (50401, True)
+    assert error["message"] == "impatient did not finish within 0.2 s."
+    assert host.result("impatient", [0, "in time"], id=2) == "in time"
+
+
+# --- limits of a line and slow hosts -------------------------------------------------------------------------------------------------
+
+
+def test_a_line_over_the_limit_is_answered_and_skipped(spawn: Any) -> None:
+    host = spawn("line_bytes=1000")
+    host.send(b"x" * 1001, b'{"jsonrpc":"2.0","method":"ping","id":1}')
+    assert host.answer(None)["error"]["code"] == 41301
+    assert host.notification("sidecar.protocol_error")["error"]["data"]["details"]["limit"] == 1000
+    assert host.answer(1)["result"] == {"pong": True}
+    fitting = b'{"jsonrpc":"2.0","method":"ping","id":2}'
+    host.send(fitting + b" " * (1000 - len(fitting)))
+    assert host.answer(2)["result"] == {"pong": True}
+
+
+def _rss(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("no VmRSS")
+
+
+def test_a_huge_line_costs_no_memory(host: Any) -> None:
+    before = _rss(host.process.pid)
+    block = b"y" * 1_000_000
+    for _ in range(120):
+        host.stdin.write(block)
+    host.send(b"", b'{"jsonrpc":"2.0","method":"ping","id":1}')
+    assert host.answer(1, 60)["result"] == {"pong": True}
+    assert _rss(host.process.pid) - before < 40_000_000  # 8 MiB are kept until it is known to be too long
+    assert [value["error"]["code"] for value in host.seen if value.get("id", 0) is None] == [41301]
+
+
+def test_a_host_that_stops_reading_loses_nothing_and_stops_nobody(spawn: Any) -> None:
+    host = spawn(reading=False)
+    assert json.loads(host.stdout.readline())["method"] == "sidecar.ready"
+    host.call("emit", {"count": 3000, "size": 1000}, id="emit")  # 3 MB of events for a pipe of 64 KB
+    before = _rss(host.process.pid)
+    time.sleep(2)  # the scenario itself: two seconds without reading
+    for number in range(500):
+        host.call("ping", id=number)
+    assert _rss(host.process.pid) - before < 20_000_000
+    host.start_reading()
+    answers, events = [], []
+    while len(answers) < 501 or len(events) < 3000:
+        value = host.next()
+        if "method" in value:
+            events.append(value["params"]["event_id"])
+        else:
+            answers.append(value["id"])
+            assert len(events) < 300, "answers go before events"
+    assert events == list(range(1, 3001))
+    assert sorted(map(str, answers)) == sorted(["emit", *map(str, range(500))])
+
+
+def test_events_of_other_types_are_not_shown_and_do_not_stop_the_feed(host: Any) -> None:
+    host.result("emit", {"count": 500, "type": "internal.detail"}, id=1)
+    host.result("emit", {"count": 2, "type": "task.opened"}, id=2)
+    assert host.notification("task.opened")["event_id"] == 501
+    assert host.notification("task.opened")["event_id"] == 502
+
+
+def test_ten_thousand_requests_before_the_first_answer_is_read(spawn: Any) -> None:
+    host = spawn(reading=False)
+    count = 20_000
+    writer = threading.Thread(target=lambda: [host.stdin.write(PING % n) for n in range(count)] and host.stdin.flush())
+    writer.start()
+    writer.join(30)
+    assert not writer.is_alive(), "the sidecar stopped reading"
+    host.start_reading()
+    host.notification("sidecar.ready")
+    assert [host.next()["id"] for _ in range(count)] == list(range(count))
+
+
+# --- kinds of descriptors ------------------------------------------------------------------------------------------------------------
+
+
+def test_input_and_output_may_be_files(tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(b"".join(PING % n for n in range(5000)) + PING.strip() % 5000)  # no line feed at the end
+    with (tmp_path / "in").open("rb") as stdin, (tmp_path / "out").open("wb") as stdout:
+        subprocess.run([sys.executable, str(PEER)], stdin=stdin, stdout=stdout, timeout=60, check=True)
+    lines = [json.loads(line) for line in (tmp_path / "out").read_bytes().splitlines()]
+    assert lines[0]["method"] == "sidecar.ready"
+    assert [line["id"] for line in lines[1:]] == list(range(5001))
+
+
+def test_input_and_output_may_be_one_socket() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        process = subprocess.Popen([sys.executable, str(PEER)], stdin=theirs, stdout=theirs)
+        theirs.close()
+        ours.settimeout(30)
+        with ours.makefile("rwb") as stream:
+            for number in range(300):
+                stream.write(PING % number)
+            stream.write(b'{"jsonrpc":"2.0","method":"odd","params":["big"],"id":"big"}\n')
+            stream.flush()
+            assert json.loads(stream.readline())["method"] == "sidecar.ready"
+            assert [json.loads(stream.readline())["id"] for _ in range(300)] == list(range(300))
+            assert len(json.loads(stream.readline())["result"]) == 3_000_000
+            ours.shutdown(socket.SHUT_WR)
+            assert stream.readline() == b""
+        assert process.wait(30) == 0
+
+
+def test_input_that_ends_at_once_and_the_null_device() -> None:
+    for stdin in (subprocess.DEVNULL, None):
+        done = subprocess.run(
+            [sys.executable, str(PEER)], **({"stdin": stdin} if stdin else {"input": b""}), stdout=subprocess.PIPE, timeout=60, check=True
+        )  # type: ignore[call-overload]
+        assert [json.loads(line)["method"] for line in done.stdout.splitlines()] == ["sidecar.ready"]
+
+
+def test_the_flags_of_the_hosts_files_are_left_alone(tmp_path: Path) -> None:
+    """O_NONBLOCK would belong to the open file, which a shell or a terminal shares."""
+    read_end, write_end = os.pipe()
+    out_read, out_write = os.pipe()
+    process = subprocess.Popen([sys.executable, str(PEER)], stdin=read_end, stdout=out_write)
+    with open(out_read, "rb") as out:
+        out.readline()
+        os.write(write_end, PING % 1)
+        out.readline()
+        assert os.get_blocking(read_end)
+        assert os.get_blocking(out_write)
+        os.close(write_end)
+        assert process.wait(30) == 0
+    os.close(read_end)
+    os.close(out_write)
+
+
+# --- the end -------------------------------------------------------------------------------------------------------------------------
+
+
+def test_accepted_requests_are_finished_after_the_end_of_input(host: Any) -> None:
+    host.send(
+        {"jsonrpc": "2.0", "method": "sleep", "params": [0.5, "a"], "id": 1},
+        {"jsonrpc": "2.0", "method": "sleep", "params": [0.2, "b"], "id": 2},
+    )
+    host.close()
+    assert [(value["id"], value["result"]) for value in host.rest()] == [(2, "b"), (1, "a")]
+    assert host.wait() == 0
+
+
+def test_the_drain_has_limits_and_publishing_has_a_longer_one(spawn: Any) -> None:
+    host = spawn("drain_s=0.3", "drain_publish_s=1.5")
+    host.call("sleep", [30], id="long")
+    host.call("publish", [1, "published"], id="publish")
+    host.call("publish", [30], id="stuck")
+    started = time.monotonic()
+    host.close()
+    values = {value["id"]: value for value in host.rest()}
+    assert values["long"]["error"]["code"] == 50302
+    assert values["publish"]["result"] == "published"
+    assert values["stuck"]["error"]["code"] == 50302
+    assert host.wait() == 0
+    assert time.monotonic() - started < 8
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_drains(host: Any, number: signal.Signals) -> None:
+    host.call("sleep", [0.6, "done"], id=1)
+    host.result("sleep", [0.05], id=2)
+    host.process.send_signal(number)
+    _until(lambda: _refused(host), 5, "new work is still accepted")
+    assert host.answer(1)["result"] == "done"
+    assert host.wait() == 0
+
+
+def _refused(host: Any) -> bool:
+    number = f"late {time.monotonic()}"
+    with contextlib.suppress(BrokenPipeError):
+        host.call("sleep", [0], id=number)
+    answer = host.answer(number, 5)
+    return bool(answer.get("error", {}).get("code") == 50302)
+
+
+def test_shutdown_answers_drains_and_exits_while_the_input_stays_open(host: Any) -> None:
+    host.call("sleep", [0.3, "done"], id=1)
+    assert host.result("sidecar.shutdown", id=2) == {"draining": True}
+    assert host.answer(1)["result"] == "done"
+    assert host.rest() == []
+    assert host.wait() == 0
+
+
+def test_a_host_that_closed_its_end_of_the_output_ends_us(spawn: Any) -> None:
+    host = spawn(reading=False)
+    host.stdout.readline()
+    host.stdout.close()
+    with contextlib.suppress(BrokenPipeError):
+        for number in range(3):
+            host.call("ping", id=number)
+    assert host.wait() == 0
+
+
+def test_a_host_that_never_reads_does_not_keep_us_alive(spawn: Any) -> None:
+    host = spawn(reading=False)
+    host.call("odd", ["big"], id=1)
+    host.close()
+    assert host.wait(20) == 0
+
+
+MIDDLE = """
+import os, subprocess, sys
+sidecar = subprocess.Popen([sys.executable, sys.argv[1]], stdin=int(sys.argv[2]), stdout=int(sys.argv[3]), close_fds=False)
+print(sidecar.pid, flush=True)
+sidecar.wait()
+"""
+
+
+@pytest.mark.parametrize("pidfd", [True, False])
+def test_the_death_of_the_parent_ends_us_though_the_input_stays_open(tmp_path: Path, pidfd: bool) -> None:
+    """We keep both pipes open, as a launcher would; only the process in the middle dies."""
+    in_read, in_write = os.pipe()
+    out_read, out_write = os.pipe()
+    for descriptor in (in_read, out_write):
+        os.set_inheritable(descriptor, True)
+    peer = PEER
+    if not pidfd:  # as on kernels and systems without pidfd_open
+        peer = tmp_path / "peer.py"
+        peer.write_text("import os\nos.pidfd_open = lambda pid: (_ for _ in ()).throw(OSError(38, ''))\n" + PEER.read_text().replace("from __future__ import annotations\n", ""))
+    middle = subprocess.Popen(
+        [sys.executable, "-c", MIDDLE, str(peer), str(in_read), str(out_write)], stdout=subprocess.PIPE, close_fds=False
+    )
+    assert middle.stdout is not None
+    with middle.stdout, open(out_read, "rb") as out:
+        pid = int(middle.stdout.readline())
+        assert b"sidecar.ready" in out.readline()
+        os.write(in_write, PING % 1)
+        assert json.loads(out.readline())["id"] == 1
+        middle.send_signal(signal.SIGKILL)
+        middle.wait(10)
+        os.close(out_write)
+        started = time.monotonic()
+        assert out.read() == b""  # ends when the sidecar is gone
+        assert time.monotonic() - started < 5
+        _until(lambda: not Path(f"/proc/{pid}").exists() or _zombie(pid), 5, "the sidecar lives on")
+    os.close(in_read)
+    os.close(in_write)
+
+
+def _zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
