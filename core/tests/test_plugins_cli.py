@@ -140,6 +140,26 @@ def test_check_finds_what_is_wrong_and_exits_1(site: Any, name: str, words: list
     )
 
 
+def test_unreadable_metadata_of_anybody_does_not_stop_the_program(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.platform("pinboard")
+    site.add("creatorflow-garbled", {}, entry_points="[creatorflow]\nno equals sign\n")
+    site.add("stranger", {}, entry_points="[console_scripts]\nno equals sign\n")
+    code = f"""
+import os
+os.environ.pop("PYDANTIC_DISABLE_PLUGINS", None)
+sys.argv = ["creatorflow", "--home", {str(tmp_path / "home")!r}, "--locale", "en", "plugins", "list", "--json"]
+from creatorflow.cli import main
+import contextlib, io
+heard = io.StringIO()
+with contextlib.redirect_stdout(heard), contextlib.suppress(SystemExit):
+    main()
+out(json.loads(heard.getvalue()))
+"""
+    states = {item["name"]: item["state"] for item in site.run(code)["plugins"]}
+    assert states == {"garbled": "failed", "pinboard": "loaded"}
+
+
 def test_check_of_an_unknown_name_says_so(site: Any) -> None:
     answer = run(site, "pinboard", "plugins", "check", "pinbord")
     assert "Did you mean 'pinboard'?" in answer["error"]

@@ -153,12 +153,21 @@ def test_names_of_the_core_win(tmp_path: Path, kind: str, name: str) -> None:
     assert f"it offers the {kind} '{name}', a name that belongs to the core" in record["error"]
 
 
-def test_a_copy_later_on_the_path_is_shadowed_as_an_import_would_be(tmp_path: Path) -> None:
+@pytest.mark.parametrize("front_has_a_plugin", [True, False])
+def test_a_copy_later_on_the_path_is_shadowed_as_an_import_would_be(tmp_path: Path, front_has_a_plugin: bool) -> None:
     front, back = Site(tmp_path / "front"), Site(tmp_path / "back")
-    front.platform("apple", version="2.0")
+    if front_has_a_plugin:
+        front.platform("apple", version="2.0")
+    else:
+        front.add("creatorflow-apple", {}, version="2.0", entry_points="[console_scripts]\na = b:c\n")
     back.platform("apple", version="1.0")
-    code = f"sys.path.append({str(back.root)!r})\nout([r.version for r in Catalogue.discover(only=['apple']).plugins if r.name == 'apple'])"
-    assert front.run(code) == ["2.0"]
+    code = f"sys.path.append({str(back.root)!r})\nout([record.version for record in Catalogue.discover().plugins])"
+    assert front.run(code) == (["2.0"] if front_has_a_plugin else [])
+
+
+def test_a_folder_twice_on_the_path_is_no_clash(site: Any) -> None:
+    code = f"sys.path.append({str(site.root)!r})\nout([record.state for record in Catalogue.discover(allow=['apple']).plugins])"
+    assert site.run(code) == ["loaded", "blocked", "blocked"]
 
 
 def test_a_plugin_for_another_core_is_refused_before_its_import(tmp_path: Path) -> None:

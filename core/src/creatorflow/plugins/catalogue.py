@@ -19,6 +19,7 @@ from creatorflow.api.descriptors import (
 from creatorflow.plugins.building import Built, Selection, build
 from creatorflow.plugins.explain import absent_capability, story
 from creatorflow.plugins.finding import find_plugins
+from creatorflow.plugins.implementations import load_implementation, load_replica
 from creatorflow.plugins.official import OFFICIAL, OfficialDistribution, accepts
 from creatorflow.plugins.records import PluginRecord, canonical
 
@@ -44,10 +45,7 @@ class Catalogue:
     """
 
     def __init__(self, built: Built, core_version: str) -> None:
-        from creatorflow.plugins.implementations import Implementations
-
         self._built = built
-        self._implementations = Implementations()
         #: Version of the core's distribution, "" for a bare source tree.
         self.core_version = core_version
         #: Every plugin found, sorted by name; also the failed, clashing, blocked and missing ones.
@@ -179,14 +177,14 @@ class Catalogue:
     @overload
     def load(self, descriptor: Descriptor) -> Any: ...
     def load(self, descriptor: Descriptor) -> Any:
-        """Import the implementation behind ``descriptor``, once, and return it.
+        """Import the implementation behind ``descriptor`` at its first use, and return it.
 
         Blocks while it imports: call it from a worker thread where an event loop runs.
 
         Raises:
             PluginError: the import raised, or what it found is not what the descriptor promises; names plugin, version and capability.
         """
-        return self._implementations.load(descriptor, self.owner(descriptor))
+        return load_implementation(descriptor, self.owner(descriptor))
 
     def load_sandbox(self, descriptor: PlatformDescriptor) -> Any:
         """Import the platform's replica.
@@ -194,7 +192,7 @@ class Catalogue:
         Raises:
             PluginError: it has none, its extra ``[sandbox]`` is not installed, or the import raised.
         """
-        return self._implementations.load_sandbox(descriptor, self.owner(descriptor))
+        return load_replica(descriptor, self.owner(descriptor))
 
     def _of(self, kind: type[_D]) -> Mapping[str, _D]:
         items = {name: item for (_, name), item in sorted(self._built.descriptors.items()) if isinstance(item, kind)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import threading
 from importlib import import_module
 from typing import Any
 
@@ -11,40 +10,33 @@ from creatorflow.api.descriptors import Descriptor, PlatformDescriptor, Processo
 from creatorflow.api.errors import PluginError, Text
 from creatorflow.plugins.records import PluginRecord, one_line
 
-__all__ = ["Implementations"]
+__all__ = ["load_implementation", "load_replica"]
 
 
-class Implementations:
-    """Imports each implementation at most once; a failed import is tried again at the next call, its cause may have gone."""
+def load_implementation(descriptor: Descriptor, owner: PluginRecord) -> Any:
+    """Return the checked implementation, or raise ``PluginError``.
 
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._loaded: dict[tuple[str, str], Any] = {}
+    Python keeps imported modules, so a second call is cheap; a failed import is tried again, its cause may have gone.
+    """
+    implementation = _resolve(descriptor.loader, descriptor, owner)
+    _check(implementation, descriptor, owner)
+    return implementation
 
-    def load(self, descriptor: Descriptor, owner: PluginRecord) -> Any:
-        """Return the checked implementation, or raise ``PluginError``."""
-        with self._lock:
-            key = (descriptor.kind, descriptor.name)
-            if key not in self._loaded:
-                implementation = _resolve(descriptor.loader, descriptor, owner)
-                _check(implementation, descriptor, owner)
-                self._loaded[key] = implementation
-            return self._loaded[key]
 
-    def load_sandbox(self, descriptor: PlatformDescriptor, owner: PluginRecord) -> Any:
-        """Return what the descriptor's ``sandbox`` names, or raise ``PluginError``."""
-        if descriptor.sandbox is None:
-            raise _error(
-                descriptor, owner, Text(en="it ships no replica to try it against", zh="它没有附带可供试用的平台副本")
-            )
-        try:
-            return _resolve(descriptor.sandbox, descriptor, owner)
-        except PluginError as error:
-            if not isinstance(error.__cause__, ImportError):
-                raise
-            pip = f"pip install '{owner.distribution}[sandbox]'"
-            text = Text(en=f"{error.text.en} Try: {pip}", zh=f"{error.text.zh}可尝试：{pip}")
-            raise PluginError(text, details={**error.details, "pip": pip}) from error.__cause__
+def load_replica(descriptor: PlatformDescriptor, owner: PluginRecord) -> Any:
+    """Return what the descriptor's ``sandbox`` names, or raise ``PluginError``."""
+    if descriptor.sandbox is None:
+        raise _error(
+            descriptor, owner, Text(en="it ships no replica to try it against", zh="它没有附带可供试用的平台副本")
+        )
+    try:
+        return _resolve(descriptor.sandbox, descriptor, owner)
+    except PluginError as error:
+        if not isinstance(error.__cause__, ImportError):
+            raise
+        pip = f"pip install '{owner.distribution}[sandbox]'"
+        text = Text(en=f"{error.text.en} Try: {pip}", zh=f"{error.text.zh}可尝试：{pip}")
+        raise PluginError(text, details={**error.details, "pip": pip}) from error.__cause__
 
 
 def _resolve(loader: str, descriptor: Descriptor, owner: PluginRecord) -> Any:
