@@ -163,3 +163,14 @@ out(json.loads(heard.getvalue()))
 def test_check_of_an_unknown_name_says_so(site: Any) -> None:
     answer = run(site, "pinboard", "plugins", "check", "pinbord")
     assert "Did you mean 'pinboard'?" in answer["error"]
+
+
+def test_every_name_of_the_core_is_reserved() -> None:
+    from creatorflow.cli.program import COMMANDS
+    from creatorflow.plugins import CORE_COMMANDS, CORE_METHOD_PREFIXES
+    from creatorflow.rpc.methods import core_methods
+
+    assert set(COMMANDS) <= CORE_COMMANDS
+    prefixes = {method.name.partition(".")[0] for method in core_methods()}
+    assert prefixes, "the registry is not empty"
+    assert prefixes <= CORE_METHOD_PREFIXES

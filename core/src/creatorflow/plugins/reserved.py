@@ -6,7 +6,7 @@ from creatorflow.api.descriptors import Descriptor
 
 __all__ = ["CORE_COMMANDS", "CORE_METHOD_PREFIXES", "is_reserved"]
 
-#: Commands of the ``creatorflow`` program itself (a test of the cli compares).
+#: Commands of the ``creatorflow`` program itself (a test compares).
 CORE_COMMANDS = frozenset(
     {
         "accounts", "analytics", "capabilities", "comments", "doctor", "drafts", "graph", "help", "jobs", "llm", "plan",
