@@ -169,6 +169,16 @@ def test_a_closed_stderr_is_survived_without_a_word() -> None:
     assert done.stdout == "alive\n"
 
 
+def test_a_line_that_cannot_be_written_does_not_show_its_arguments(capfd: pytest.CaptureFixture[str]) -> None:
+    class Full(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    configure_logging(stream=Full())
+    logging.getLogger("x").warning("sent %s", "hunter2hunter2")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_lines_go_to_stderr_as_json_when_it_is_no_terminal() -> None:
     code = "from creatorflow.log import *\nconfigure_logging()\nget_logger('x').info('hi')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

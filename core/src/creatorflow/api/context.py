@@ -88,8 +88,8 @@ class HttpClient(Protocol):
         ``data`` is a form, ``content`` raw bytes or a file that is streamed from disk. ``timeout_s`` bounds the whole exchange.
 
         Raises:
-            Unavailable: no complete answer; whether the request took effect is unknown to this layer.
-            OfflineDenied, UrlDenied: certainly not sent.
+            Unavailable: no complete answer; ``details["sent"]`` is False when certainly no byte of the request left, else it may have taken effect.
+            OfflineDenied, UrlDenied: the address they name got nothing; ``details["sent"]`` is True only when an earlier hop of a redirect was sent.
         """
 
     def cookie(self, name: str, domain: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from creatorflow.api.errors import ConfigError, Text
 from creatorflow.config import OfflineMode, Settings, check_proxy
@@ -78,7 +78,7 @@ class OutboundFactory:
         network = self._settings.network
         proxy = check_proxy(proxy) if proxy else network.proxy
         if proxy:
-            register_secret(urlsplit(proxy).password)
+            register_secret(unquote(urlsplit(proxy).password or ""))
         policy = OutboundPolicy(network, hosts, plugin=plugin, proxied=proxy is not None, offline=offline)
         return OutboundClient(
             transport=GuardedTransport(policy, tls=self._tls_context(), proxy=proxy),
