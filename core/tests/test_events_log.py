@@ -119,9 +119,7 @@ async def test_another_process_is_noticed(store: Store) -> None:
 
 async def test_two_processes_on_one_stream_leave_no_gap(store: Store) -> None:
     commands = [[sys.executable, "-c", APPEND, str(store.path), name, "40"] for name in ("a", "b")]
-    await asyncio.gather(
-        *(asyncio.to_thread(subprocess.run, command, check=True, timeout=120) for command in commands)
-    )
+    await asyncio.gather(*(asyncio.to_thread(subprocess.run, command, check=True, timeout=120) for command in commands))
     events = await EventLog(store).read()
     assert [event.seq for event in events] == list(range(1, 81))
     for name in ("a", "b"):

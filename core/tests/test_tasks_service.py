@@ -124,7 +124,7 @@ async def test_unknown_names_are_named(desk: Desk) -> None:
         await desk.tasks.get("task-x")
     with pytest.raises(NotFound):
         await desk.tasks.wait("task-x", 1)
-    with pytest.raises(InvalidInput, match="'opened'.*open, answered"):
+    with pytest.raises(InvalidInput, match=r"'opened'.*open, answered"):
         await desk.tasks.list(["opened"])
 
 

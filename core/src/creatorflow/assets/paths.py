@@ -19,7 +19,8 @@ from creatorflow.api.errors import ContentError, PathDenied, Text
 
 __all__ = ["contained_file"]
 
-_SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):")
+# No dot in it: "cat.png:stream" is a file and its alternate stream, not an address.
+_SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+-]+):")
 _DRIVE = re.compile(r"[a-zA-Z]:(?=/|\\|$)")
 # Names that Windows gives to devices in every folder, with any extension; the superscript digits count too.
 _DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|clock\$|(com|lpt)[0-9¹²³])\Z")

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 #: Milliseconds that a transaction waits for another process's transaction.
 BUSY_MS = 10_000
+#: Seconds to wait for a process that creates or migrates the database.
+MIGRATE_S = 60
 
 
 class Store:
@@ -82,12 +84,20 @@ class Store:
             return call()
         except (DBAPIError, sqlite3.Error) as error:
             raise _storage_error(self.path, error) from error
-        except OSError as error:
+        except Timeout as error:  # an OSError too, but without words for people
             raise StorageError(
                 Text(
-                    en=f"The data directory {str(self.path.parent)!r} cannot be used ({error.strerror}). "
+                    en=f"Another process has been creating or migrating {str(self.path)!r} for {MIGRATE_S} s. Wait for it, then try again.",
+                    zh=f"另一个进程正在创建或迁移“{self.path}”，已超过 {MIGRATE_S} 秒。请等待其完成后重试。",
+                )
+            ) from error
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise StorageError(
+                Text(
+                    en=f"The data directory {str(self.path.parent)!r} cannot be used ({reason}). "
                     "Check its owner and free space, or choose another with --home.",
-                    zh=f"数据目录“{self.path.parent}”无法使用（{error.strerror}）。请检查权限与剩余空间，或用 --home 指定其他目录。",
+                    zh=f"数据目录“{self.path.parent}”无法使用（{reason}）。请检查权限与剩余空间，或用 --home 指定其他目录。",
                 )
             ) from error
 
@@ -100,7 +110,11 @@ class Store:
 
     def _open(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        engine = create_engine(f"sqlite:///{self.path}", connect_args={"timeout": BUSY_MS / 1000})
+        engine = create_engine(
+            f"sqlite:///{self.path}",
+            connect_args={"timeout": BUSY_MS / 1000},
+            hide_parameters=True,  # exceptions must not carry what people wrote
+        )
         event.listen(engine, "connect", _configure)
         event.listen(engine, "begin", _begin)
         self._engine = engine
@@ -115,7 +129,7 @@ class Store:
         if self._version() == HEAD:
             return
         # One process creates or migrates; the others wait for it and then find the version they want.
-        with FileLock(str(self.path) + ".migrate.lock", timeout=60):
+        with FileLock(str(self.path) + ".migrate.lock", timeout=MIGRATE_S):
             version = self._version()
             if version is None:
                 self._transaction(_create, "BEGIN IMMEDIATE")
