@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import stat
@@ -233,6 +234,16 @@ def test_answer_delayed_has_the_effect_first(sandbox: BackgroundSandbox) -> None
     with sandbox_client(sandbox, account) as http, pytest.raises(httpx.ReadTimeout):
         http.post(f"{URL}/api/note", data={"text": "late"}, timeout=0.3)
     assert sandbox.control.count_posts() == 1
+
+
+def test_a_stop_leaves_no_waiting_answer_behind(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with BackgroundSandbox(tmp_path, [NotesReplica]) as sandbox:
+        account = sandbox.control.make_account()
+        sandbox.control.arm("answer_delayed", seconds=60)
+        with sandbox_client(sandbox, account) as http, pytest.raises(httpx.ReadTimeout):
+            http.post(f"{URL}/api/note", data={"text": "late"}, timeout=0.2)
+    gc.collect()
+    assert "Task was destroyed" not in caplog.text
 
 
 def test_502_after_accept(sandbox: BackgroundSandbox) -> None:

@@ -74,6 +74,7 @@ class Sandbox:
         self.requests: deque[RequestRecord] = deque(maxlen=20_000)
         self._numbers = 0
         self._runners: list[web.BaseRunner] = []
+        self._answering: set[asyncio.Task[Any]] = set()
         self.facts: SandboxFacts
 
     # ---- what clients need ---------------------------------------------------------------------------------------
@@ -168,10 +169,14 @@ class Sandbox:
         for runner in self._runners:
             await runner.cleanup()
         self._runners = []
+        # A delayed answer whose client has left is nobody's any more: aiohttp forgot it with the connection.
+        for task in list(self._answering):
+            task.cancel()
         # A closing TLS connection waits for the client's farewell, and a client that is gone never sends one.
         for transport in open_ends:
             if transport is not None:
                 transport.abort()
+        await asyncio.gather(*self._answering, return_exceptions=True)
         await asyncio.sleep(0)  # let the loop carry the aborts out before somebody closes it
         for replica in self.replicas.values():
             replica.close()
@@ -188,6 +193,10 @@ class Sandbox:
         site = self._sites.get(host)
         at, platform, route = self.clock.time(), site.replica.name if site else "", ""
         status, struck = 500, list[str]()
+        task = asyncio.current_task()
+        if task is not None:
+            self._answering.add(task)
+            task.add_done_callback(self._answering.discard)
         try:
             if site is None:
                 text = json.dumps({"error": f"no replica answers for the host {host!r}", "hosts": sorted(self._sites)})
