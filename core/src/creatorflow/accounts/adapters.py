@@ -7,7 +7,7 @@ import contextlib
 import copy
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from creatorflow.accounts.context import AccountContext, AccountSecrets, HumanDesk, Progress, SystemClock
 from creatorflow.accounts.materials import COOKIES, CREDENTIALS, PROXY, STORAGE_STATE, session_cookies, with_cookies
@@ -20,11 +20,14 @@ from creatorflow.api.publishing import PlatformAdapter
 from creatorflow.config import Settings
 from creatorflow.events import EventLog
 from creatorflow.log import get_logger, redact
-from creatorflow.net import OutboundClient, OutboundFactory
+from creatorflow.net import OutboundFactory
 from creatorflow.plugins import Catalogue
 from creatorflow.store import AccountRecord, Connection, SecretRecord, Store
 from creatorflow.store import accounts as rows
 from creatorflow.tasks import TaskService
+
+if TYPE_CHECKING:
+    from creatorflow.net import OutboundClient
 
 __all__ = ["AdapterFactory", "Session"]
 
