@@ -6,14 +6,16 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from creatorflow.api.errors import CreatorFlowError, NotFound, PluginError, Text
+from creatorflow.api.errors import CreatorFlowError, PluginError, Text
+from creatorflow.cli.exit_codes import INTERRUPTED, REFUSED, of_error
+from creatorflow.cli.usage import usage_sentence
 
 if TYPE_CHECKING:
     from creatorflow.app import App
@@ -38,8 +40,6 @@ COMMANDS = {
     "serve": "creatorflow.cli.serve_cmd:serve",
 }
 
-REFUSED, USAGE, INTERRUPTED = 1, 2, 130
-
 
 class Program:
     """What commands get as ``ctx.obj``: where we are, in which language, and the services."""
@@ -47,6 +47,7 @@ class Program:
     def __init__(self, home: Path | None, locale: str | None) -> None:
         self._home = home
         self._locale = locale
+        self._when_refused: dict[str, Any] | None = None
 
     @cached_property
     def app(self) -> App:
@@ -55,6 +56,19 @@ class Program:
         from creatorflow.app import App
 
         return App(self.settings, interrupted=JobState.CANCELLED)
+
+    def log_for_people(self, least: str = "error") -> None:
+        """Keep the log below ``least`` off the terminal of a command, which speaks for itself; a file that is switched on gets it all."""
+        from creatorflow.log import configure_logging
+
+        log = self.settings.log
+        folder = self.settings.directories.logs if log.file else None
+        if log.level == "debug" or folder is None:
+            level = log.level if log.level == "debug" else least
+            configure_logging(level, content=log.content, human=True, log_dir=folder)
+            return
+        nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - lives as long as the process
+        configure_logging(log.level, content=log.content, stream=nowhere, log_dir=folder)
 
     @cached_property
     def settings(self) -> Settings:
@@ -94,9 +108,52 @@ class Program:
         """Print one JSON document on stdout; nothing else may go there."""
         click.echo(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False))
 
+    def expect_json(self, when_refused: Mapping[str, Any]) -> None:
+        """Have a refusal printed as JSON too: these keys and ``error``; for commands with ``--json``."""
+        self._when_refused = dict(when_refused)
+
+    def error_entry(self, error: CreatorFlowError) -> dict[str, Any]:
+        """Return an error as JSON: code, the sentence in the program's language, details."""
+        from creatorflow.log import redact
+
+        details = json.loads(json.dumps(redact(dict(error.details)), default=str))
+        return {"code": error.code, "message": self.sentence(error), "details": details}
+
+    def sentence(self, error: CreatorFlowError) -> str:
+        """Return the sentence of an error, fit for a terminal."""
+        from creatorflow.cli.tables import clean
+
+        return clean(error.text.localized(self.locale))
+
+    def refuse(self, error: CreatorFlowError) -> int:
+        """Say why a command was refused (and as JSON where that is expected); return the exit code."""
+        if self._when_refused is not None:
+            self.echo_json({**self._when_refused, "error": self.error_entry(error)})
+        click.echo(self.sentence(error), err=True)
+        return of_error(error)
+
+    def broken(self, error: Exception) -> int:
+        """Say that something went wrong that never should; the code places it came through go to the log, its words do not."""
+        from creatorflow.log import get_logger
+
+        name = type(error).__name__
+        get_logger("creatorflow.cli").error("a command ended unexpectedly", exc=error)
+        return self.refuse(
+            CreatorFlowError(
+                Text(
+                    en=f"Unexpected error ({name}): a bug of CreatorFlow or of a plugin. Nothing was sent twice; 'creatorflow jobs list' "
+                    "shows what is known. Please report it together with the lines above.",
+                    zh=f"意外错误（{name}）：这是 CreatorFlow 或插件的缺陷。没有重复发送任何内容；可用 'creatorflow jobs list' 查看现状。"
+                    "请连同上面的信息一起反馈。",
+                )
+            )
+        )
+
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run async work with the services, and close them whatever happens."""
         import asyncio
+
+        self.log_for_people()
 
         async def inside() -> T:
             async with self.app:
@@ -108,6 +165,16 @@ class Program:
 class _Commands(click.Group):
     """Finds commands by name in our table and in plugins, importing only the one that is used."""
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CreatorFlowError as error:
+            ctx.exit(_program(ctx).refuse(error))
+        except (click.ClickException, click.exceptions.Exit, click.Abort, OSError):
+            raise  # what click knows to handle, and a broken pipe
+        except Exception as error:
+            ctx.exit(_program(ctx).broken(error))
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*COMMANDS, *sorted(self._from_plugins(ctx))]
 
@@ -118,6 +185,18 @@ class _Commands(click.Group):
             found: click.Command = getattr(importlib.import_module(module), name)
             return found
         return self._plugin_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        chinese = _program(ctx).locale.startswith("zh")
+        rows = []
+        for name in self.list_commands(ctx):
+            command = self.get_command(ctx, name)
+            # The first line of every help text is "中文。  English."; a list has room for one of them.
+            line = ((command.help if command else None) or "").strip().partition("\n")[0]
+            zh, _, en = line.partition("  ")
+            rows.append((name, zh if chinese or not en else en))
+        with formatter.section("命令 Commands"):
+            formatter.write_dl(rows)
 
     def _plugin_command(self, ctx: click.Context, name: str) -> click.Command | None:
         catalogue = _program(ctx).catalogue
@@ -145,7 +224,7 @@ class _Commands(click.Group):
 def _program(ctx: click.Context) -> Program:
     found = ctx.find_object(Program)
     if found is None:  # completion and --help ask before the options are read
-        found = Program(None, None)
+        found = Program(None, _locale_argument(sys.argv))
     return found
 
 
@@ -173,14 +252,15 @@ def run(arguments: Sequence[str]) -> int:
     except (click.exceptions.Abort, KeyboardInterrupt):
         click.echo(Text(en="Interrupted.", zh="已中断。").localized(locale), err=True)
         return INTERRUPTED
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
-    except CreatorFlowError as error:
-        click.echo(error.text.localized(locale), err=True)
-        return USAGE if isinstance(error, NotFound) and error.kind in {"platform", "account"} else REFUSED
+    except click.ClickException as error:
+        click.echo(usage_sentence(error).localized(locale), err=True)
+        return error.exit_code
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output went away: nothing to say to nobody
+        # Whoever read our output went away: nothing to say to nobody, and nothing to flush at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return REFUSED
     return result if isinstance(result, int) else 0
 

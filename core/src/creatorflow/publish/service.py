@@ -197,7 +197,8 @@ class PublishService:
         running = [self._workers.start(item.job, until_listed=until_listed) for item in admitted]
         done, _pending = await asyncio.wait(running, timeout=wait_s)
         for task in done:
-            task.result()
+            if not task.cancelled():  # stopped by cancel() or drain(): the row says how it ended
+                task.result()
 
     async def get(self, job_id: str) -> JobView:
         """Return one job with its attempts and evidence."""
@@ -323,8 +324,12 @@ class PublishService:
             return
         done, _ = await asyncio.wait([self._workers.start(job, until_listed=False) for job in ready])
         for task in done:
-            if error := task.exception():
+            if not task.cancelled() and (error := task.exception()):
                 _log.warning("a due job could not be run now", error=repr(error))
+
+    def running(self) -> builtins.list[str]:
+        """Return the ids of the jobs that this process works on at the moment."""
+        return self._workers.running()
 
     def on_progress(self, listener: Callable[[dict[str, Any]], None]) -> Callable[[], None]:
         """Call ``listener`` with every progress message of this process; return a function that ends it."""

@@ -200,6 +200,10 @@ class JobWorkers:
             self._cancelled.discard(job_id)
         return True
 
+    def running(self) -> list[str]:
+        """Return the ids of the jobs that this process works on."""
+        return [job_id for job_id, task in self._running.items() if not task.done()]
+
     def on_progress(self, listener: ProgressListener) -> Callable[[], None]:
         """Add a listener; return what removes it."""
         self._listeners.append(listener)

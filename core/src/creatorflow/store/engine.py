@@ -75,6 +75,19 @@ class Store:
         """Run ``work`` in one read transaction: a consistent view."""
         return await self._run(lambda: self._transaction(work, "BEGIN"))
 
+    async def check(self) -> list[str]:
+        """Look for damage (SQLite's ``quick_check``); return what was found, in SQLite's words, nothing when all is well.
+
+        Raises:
+            StorageError: the file cannot be opened, or is no database.
+        """
+
+        def work(connection: Connection) -> list[str]:
+            found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA quick_check(20)")]
+            return [] if found == ["ok"] else found
+
+        return await self.read(work)
+
     async def _run(self, call: Callable[[], T]) -> T:
         context = contextvars.copy_context()  # events written on our thread carry the caller's trace id
         return await asyncio.get_running_loop().run_in_executor(self._pool, context.run, self._guard, call)

@@ -1,0 +1,149 @@
+"""Mistakes on the command line, said in the program's language: our own checks, and what click finds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from creatorflow.api.errors import Text
+
+__all__ = ["TIME", "FileOrStdin", "Usage", "check_targets", "expand_targets", "split_target", "usage_sentence"]
+
+_TARGET = re.compile(r"[A-Za-z][A-Za-z0-9_.-]+:[^:/\\]+\Z")
+
+
+class Usage(click.UsageError):
+    """A mistake on the command line; exit code 2."""
+
+    def __init__(self, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.text = Text(en=en, zh=zh)
+
+
+def usage_sentence(error: click.ClickException) -> Text:
+    """Return one sentence for a mistake, and the way to the help."""
+    what = error.text if isinstance(error, Usage) else _of_click(error)
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return what
+    command = f"'{context.command_path} --help'"
+    return Text(en=f"{what.en} See {command}.", zh=f"{what.zh}用法见 {command}。")
+
+
+def _of_click(error: click.ClickException) -> Text:
+    said = error.format_message().rstrip()
+    said = said if said.endswith((".", "?", "!")) else said + "."
+    if isinstance(error, click.MissingParameter):
+        name = error.param.get_error_hint(error.ctx) if error.param is not None and error.ctx is not None else "?"
+        return Text(en=said, zh=f"缺少参数 {name}。")
+    if isinstance(error, click.NoSuchOption):
+        near = f"是否想用 {'、'.join(sorted(error.possibilities))}？" if error.possibilities else ""
+        return Text(en=said, zh=f"没有选项 {error.option_name}。{near}")
+    command = re.match(r"No such command '(.+?)'", said)
+    if command:
+        return Text(en=said, zh=f"没有命令 “{command[1]}”。")
+    if re.match(r"Missing command", said):
+        return Text(en=said, zh="缺少子命令。")
+    extra = re.match(r"Got unexpected extra arguments? \((.+)\)", said)
+    if extra:
+        return Text(en=said, zh=f"多余的参数：{extra[1]}。")
+    needs = re.match(r"Option '(.+?)' requires an argument", said)
+    if needs:
+        return Text(en=said, zh=f"选项 {needs[1]} 需要一个值。")
+    if isinstance(error, click.BadParameter):
+        name = error.param.get_error_hint(error.ctx) if error.param is not None and error.ctx is not None else "?"
+        return Text(en=said, zh=f"{name} 的值不正确：{error.message.rstrip('.')}。")
+    return Text(en=said, zh=f"用法错误：{said}")
+
+
+class _Time(click.ParamType):
+    """A point in time with its offset."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            raise Usage(
+                f"{value!r} is not a time. Write it as 2026-12-01T20:00+08:00.",
+                f"“{value}” 不是时间，请写成 2026-12-01T20:00+08:00。",
+            ) from None
+        if moment.tzinfo is None:
+            raise Usage(
+                f"The time {value!r} has no offset, so it means another moment on every machine. Write it as 2026-12-01T20:00+08:00.",
+                f"时间 “{value}” 缺少时区偏移，在不同机器上含义不同，请写成 2026-12-01T20:00+08:00。",
+            )
+        return moment
+
+
+TIME = _Time()
+
+
+class FileOrStdin(click.ParamType):
+    """A file that exists, or ``-`` for stdin."""
+
+    name = "FILE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = Path(value)
+        if str(value) != "-" and not path.exists():
+            raise Usage(
+                f"The file {str(path)!r} does not exist. Check the path; '-' reads from stdin.",
+                f"文件 “{path}” 不存在。请检查路径；用 - 从标准输入读取。",
+            )
+        return path
+
+
+def expand_targets(arguments: Sequence[str]) -> list[str]:
+    """Let ``--to`` take several accounts: ``--to a:x b:y post.md`` becomes ``--to a:x --to b:y post.md``.
+
+    A word after the first one belongs to ``--to`` when it looks like PLATFORM:ACCOUNT and is no file.
+    """
+    out: list[str] = []
+    taking = False
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            return [*out, word, *words]
+        if word == "--to" or word.startswith("--to="):
+            out.append(word)
+            if word == "--to" and (value := next(words, None)) is not None:
+                out.append(value)
+            taking = True
+        elif taking and _TARGET.match(word) and not Path(word).exists():
+            out += ["--to", word]
+        else:
+            taking = False
+            out.append(word)
+    return out
+
+
+def split_target(words: Sequence[str]) -> str:
+    """Return ``platform:name`` from ``PLATFORM NAME`` or ``PLATFORM:NAME``."""
+    if len(words) == 1 and ":" in words[0]:
+        return words[0]
+    if len(words) == 2 and ":" not in words[0]:
+        return f"{words[0]}:{words[1]}"
+    raise Usage("Name one account: PLATFORM NAME, or PLATFORM:NAME.", "请指定一个账号：平台 名称，或 平台:名称。")
+
+
+def check_targets(targets: Sequence[str]) -> list[str]:
+    """Return the targets of ``--to``, each once and each ``PLATFORM:ACCOUNT``."""
+    for target in targets:
+        platform, colon, name = target.partition(":")
+        if not (platform and colon and name):
+            raise Usage(
+                f"{target!r} is not an account. Write --to PLATFORM:ACCOUNT, for example --to weibo:alice.",
+                f"“{target}” 不是账号，请写成 --to 平台:账号，例如 --to weibo:alice。",
+            )
+        if list(targets).count(target) > 1:
+            raise Usage(f"{target!r} was given twice. Name each account once.", f"“{target}” 出现了两次，请只写一次。")
+    return list(targets)
