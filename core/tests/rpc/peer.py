@@ -215,18 +215,14 @@ REGISTRY = MethodRegistry(
 
 async def main(arguments: list[str]) -> None:
     app = App()
-    limits = Limits(**{key: float(value) for key, value in (item.split("=") for item in arguments)})
-    limits = Limits(
-        **{
-            name: type(getattr(Limits(), name))(getattr(limits, name))
-            for name in limits.__slots__  # numbers from the command line keep the type of the default
-        }
-    )
+    # name=number; numbers keep the type of the default
+    named = dict(item.split("=") for item in arguments)
+    limits: Any = {name: type(getattr(Limits(), name))(float(value)) for name, value in named.items()}
     server = StdioServer(
         REGISTRY,
         app=app,
         pipes=PIPES,
-        session=Session(limits=limits),
+        session=Session(limits=Limits(**limits)),
         events=lambda: app.log,
         version="test",
     )

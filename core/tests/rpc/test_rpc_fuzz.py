@@ -13,7 +13,20 @@ import pytest
 #: The same lines on every run; the long form (scripts/campaign) passes other seeds.
 SEEDS = [int(seed) for seed in os.environ.get("CREATORFLOW_FUZZ_SEEDS", "1,2,3").split(",")]
 LINES = 2500
-METHODS = ["ping", "echo", "subtract", "sleep", "effect", "boom", "nope", "", "rpc.x", "platform.a.publish", "$/cancelRequest", "odd"]
+METHODS = [
+    "ping",
+    "echo",
+    "subtract",
+    "sleep",
+    "effect",
+    "boom",
+    "nope",
+    "",
+    "rpc.x",
+    "platform.a.publish",
+    "$/cancelRequest",
+    "odd",
+]
 
 
 def _value(rng: random.Random, depth: int = 0) -> Any:

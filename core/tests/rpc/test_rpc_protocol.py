@@ -15,7 +15,7 @@ SILENT = object()  # no line at all
 def _one(host: Any, line: bytes | str) -> list[Any]:
     """Send a line and a ping behind it; return the lines that came before the answer to the ping."""
     host.send(line, '{"jsonrpc":"2.0","method":"ping","id":"after"}')
-    lines = []
+    lines: list[Any] = []
     while True:
         value = host.next()
         if isinstance(value, dict) and value.get("id") == "after":
@@ -281,7 +281,10 @@ def test_a_wrong_parameter_is_named(host: Any) -> None:
     assert problem({}, 1) == ("seconds", "sleep: parameter 'seconds' is required.")
     assert problem({"seconds": "1"}, 2) == ("seconds", "sleep: parameter 'seconds' must be a number.")
     assert problem({"seconds": 61}, 3) == ("seconds", "sleep: parameter 'seconds' must be at most 60.0.")
-    assert problem({"seconds": 1, "labl": "x"}, 4) == ("labl", "sleep: parameter 'labl' is unknown, perhaps 'label' was meant.")
+    assert problem({"seconds": 1, "labl": "x"}, 4) == (
+        "labl",
+        "sleep: parameter 'labl' is unknown, perhaps 'label' was meant.",
+    )
     assert problem({"seconds": 1, "zzz": "x"}, 5) == ("zzz", "sleep: parameter 'zzz' is unknown.")
     assert problem([1, "a", 2], 6) == ("2", "sleep: parameter '2' is one too many: sleep takes 2.")
     error = host.error("sleep", {"label": 1, "x": 2}, id=7)
@@ -316,7 +319,9 @@ def test_more_than_the_concurrency_limit_is_busy_and_says_when_to_retry(spawn: A
         host.call("sleep", [0.5, "x"], id=number)
     host.call("ping", id="ping")  # answered at once all the same
     busy = [host.answer(3, 2)["error"], host.answer(4, 2)["error"]]
-    assert [(error["code"], error["data"]["code"], error["data"]["retryable"]) for error in busy] == [(42902, "busy", True)] * 2
+    assert [(error["code"], error["data"]["code"], error["data"]["retryable"]) for error in busy] == [
+        (42902, "busy", True)
+    ] * 2
     assert busy[0]["data"]["retry_after_ms"] > 0
     assert host.answer("ping", 0.4)
     assert [host.answer(number)["result"] for number in range(3)] == ["x"] * 3

@@ -8,7 +8,6 @@ import time
 from typing import Any
 
 import pytest
-
 from creatorflow.rpc.errors import RpcFault
 from creatorflow.rpc.pipes import LineSplitter
 from creatorflow.rpc.wire import BLANK, decode, encode, has_lone_surrogate

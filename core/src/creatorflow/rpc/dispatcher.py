@@ -15,6 +15,7 @@ from creatorflow.api.errors import Text
 from creatorflow.log import get_logger, new_trace_id, tracing
 from creatorflow.rpc.errors import RpcFault, to_error
 from creatorflow.rpc.registry import Effect, MethodRegistry, Transport
+from creatorflow.rpc.requests import check_shape, no_method, not_a_request, readable_id
 from creatorflow.rpc.session import Call, EndReason, Session
 from creatorflow.rpc.validation import check_params
 from creatorflow.rpc.wire import BLANK, decode, encode, has_lone_surrogate
@@ -47,7 +48,7 @@ class Dispatcher:
         app: handed to the handlers as ``call.app``.
         session: the connection's state.
         send: writes one line (without line feed); called in the order in which answers are ready.
-        before: awaited before each call that needs the data directory.
+        prepare: awaited before each call that needs the data directory.
     """
 
     def __init__(
@@ -57,17 +58,18 @@ class Dispatcher:
         app: Any,
         session: Session,
         send: Callable[[bytes], None],
-        before: Callable[[], Awaitable[None]] | None = None,
+        prepare: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.session = session
         self.calls: set[Call] = set()
         self.closing = False
         self.lines = 0
         self._find = registry.find
+        self._names = [method.name for method in registry]
         self._transport = Transport(session.transport)
         self._app = app
         self._send = send
-        self._before = before
+        self._prepare = prepare or _nothing_to_prepare
         self._idle = asyncio.Event()
         self._idle.set()
         self._tasks: set[asyncio.Task[Any]] = set()  # the loop itself holds tasks weakly
@@ -141,9 +143,9 @@ class Dispatcher:
         has_id = True  # until it is known to be a notification, an error is answered
         try:
             if type(request) is not dict:
-                raise _not_a_request("object", "a request is a JSON object", "请求必须是 JSON 对象")
-            request_id = _readable_id(request, odd_line)
-            _check_shape(request, odd_line)
+                raise not_a_request("object", "a request is a JSON object", "请求必须是 JSON 对象")
+            request_id = readable_id(request, odd_line)
+            check_shape(request, odd_line)
             has_id = "id" in request
             name = request["method"]
             params = request.get("params")
@@ -153,7 +155,7 @@ class Dispatcher:
                 return
             resolved = self._find(name)
             if resolved is None or self._transport not in resolved[0].transports:
-                raise _no_method(name)
+                raise no_method(name, self._names)
             method, variables = resolved
             if has_id and request_id is None and method.effect is not Effect.NONE:
                 text = Text(
@@ -168,6 +170,7 @@ class Dispatcher:
                 method=method,
                 name=name,
                 variables=variables,
+                prepare=self._prepare,
                 id=request_id,
                 has_id=has_id,
             )
@@ -206,8 +209,8 @@ class Dispatcher:
         """Run the handler; an error is returned, so that not even ``sys.exit()`` in a plugin ends the process."""
         try:
             with tracing(call.trace_id):
-                if self._before is not None and call.method.needs_store:
-                    await self._before()
+                if call.method.needs_store:
+                    await call.prepare()
                 return await call.method.handler(call, params), None
         except asyncio.CancelledError:
             raise
@@ -333,58 +336,5 @@ class _Batch:
                 self._send(b"[" + b",".join(replies) + b"]")
 
 
-def _not_a_request(field: str, en: str, zh: str) -> RpcFault:
-    return RpcFault(
-        "invalid_request",
-        Text(en=f"This is not a JSON-RPC 2.0 request: {en}.", zh=f"这不是 JSON-RPC 2.0 请求：{zh}。"),
-        details={"field": field},
-    )
-
-
-def _readable_id(request: dict[str, Any], odd_line: bytes | None) -> Any:
-    """Return the id to answer with: the request's own if it is a legal one, else None."""
-    value = request.get("id")
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        return None
-    if odd_line is not None and has_lone_surrogate(odd_line, value):
-        return None
-    return value
-
-
-def _check_shape(request: dict[str, Any], odd_line: bytes | None) -> None:
-    """Check what JSON-RPC 2.0 demands of a request object.
-
-    Raises:
-        RpcFault: ``invalid_request``.
-    """
-    if request.get("jsonrpc") != "2.0":
-        raise _not_a_request("jsonrpc", 'the member "jsonrpc" must be "2.0"', '成员 "jsonrpc" 必须为 "2.0"')
-    if type(request.get("method")) is not str:
-        raise _not_a_request("method", 'the member "method" must be a string', '成员 "method" 必须是字符串')
-    if not isinstance(request.get("params"), (dict, list, type(None))):
-        raise _not_a_request(
-            "params", 'the member "params" must be an object or an array', '成员 "params" 必须是对象或数组'
-        )
-    value = request.get("id")
-    if isinstance(value, bool) or not isinstance(value, (str, int, float, type(None))):
-        raise _not_a_request(
-            "id", 'the member "id" must be a string, a number or null', '成员 "id" 必须是字符串、数字或 null'
-        )
-    if odd_line is not None and has_lone_surrogate(odd_line, request):
-        raise _not_a_request(
-            "text",
-            "a text holds half a surrogate pair (a broken emoji); remove it",
-            "文本中有不完整的代理对（损坏的表情符号），请删除",
-        )
-
-
-def _no_method(name: str) -> RpcFault:
-    shown = name if len(name) <= 80 else name[:77] + "..."
-    return RpcFault(
-        "method_not_found",
-        Text(
-            en=f"There is no method {shown!r}. 'capabilities.list' names all methods.",
-            zh=f"没有方法 {shown!r}。'capabilities.list' 会列出所有方法。",
-        ),
-        details={"method": shown},
-    )
+async def _nothing_to_prepare() -> None:
+    return None

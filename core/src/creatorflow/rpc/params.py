@@ -140,7 +140,6 @@ class PublishPost(_Post):
         default=None,
         min_length=1,
         max_length=255,
-        pattern=r"^[\x21-\x7e]+$",
         description="the same key again returns the first job",
     )
     allow_duplicate: bool = Field(default=False, description="publish although the same content is out already")

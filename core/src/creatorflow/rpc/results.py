@@ -62,6 +62,13 @@ class Counts(_Result):
     tasks_open: int
 
 
+class Storage(_Result):
+    """Whether the data directory can be used."""
+
+    state: str = Field(description="ok or failed")
+    error: dict[str, Any] | None = Field(description="a JSON-RPC error object")
+
+
 class Status(_Result):
     """The state of the sidecar."""
 
@@ -73,7 +80,8 @@ class Status(_Result):
     environment: str
     offline: str
     locale: str
-    counts: Counts
+    storage: Storage
+    counts: Counts | None = Field(description="null when the data directory cannot be used")
 
 
 class Plugin(_Result):

@@ -49,7 +49,7 @@ def _result_schema(result: Any) -> dict[str, Any]:
 
 def schemas_text(registry: MethodRegistry) -> str:
     """Return the contents of the data file."""
-    return json.dumps(build_schemas(registry), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    return json.dumps(build_schemas(registry), ensure_ascii=False, indent=1) + "\n"
 
 
 def main(arguments: list[str]) -> int:

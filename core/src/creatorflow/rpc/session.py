@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from creatorflow.rpc.registry import Method
+from creatorflow.rpc.wire import MAX_DEPTH
 
 __all__ = ["PROTOCOL_VERSIONS", "Call", "EndReason", "Limits", "Session"]
 
@@ -23,7 +24,7 @@ class Limits:
     """What one connection may use (protocol_notes §10); ``capabilities.list`` shows it."""
 
     line_bytes: int = 8 * 1024 * 1024
-    nesting: int = 64
+    nesting: int = MAX_DEPTH
     batch: int = 64
     concurrency: int = 64
     cancel_forced_s: float = 5.0
@@ -65,13 +66,17 @@ class Session:
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Call:
-    """One request while it is worked on; handlers get it as their first argument."""
+    """One request while it is worked on; handlers get it as their first argument.
+
+    ``prepare`` loads the services; awaited before the handler unless the method says that it does without.
+    """
 
     app: Any
     session: Session
     method: Method
     name: str
     variables: Mapping[str, str]
+    prepare: Callable[[], Awaitable[None]]
     id: str | int | float | None = None
     has_id: bool = False
     trace_id: str = ""

@@ -27,7 +27,7 @@ __all__ = ["StdioServer"]
 _log = get_logger("creatorflow.rpc")
 
 _FLUSH_S = 2.0  # for the last answers to leave, once everything is answered
-_EXIT_S = 10.0  # for the rest of the process to stop after that
+_EXIT_S = 3.0  # for the rest of the process to stop after that
 
 
 class StdioServer:
@@ -66,7 +66,7 @@ class StdioServer:
             app=app,
             session=self.session,
             send=self._outlet.send,
-            before=self._before,
+            prepare=self._ready,
         )
         self._splitter = LineSplitter(self.session.limits.line_bytes, self.dispatcher.feed, self.dispatcher.oversized)
         self._inlet = Inlet(pipes.reader, self._on_data, self._on_end)
@@ -94,7 +94,7 @@ class StdioServer:
             self._parent.stop()
             await self._finish()
 
-    async def _before(self) -> None:
+    async def _ready(self) -> None:
         if self._prepare is not None:
             await self._prepare()
         if self._feed is not None:
@@ -139,7 +139,7 @@ class StdioServer:
 
     def _catch_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in {signal.SIGTERM, signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGTERM)}:
             try:
                 loop.add_signal_handler(number, self.session.quit.set)
             except (NotImplementedError, RuntimeError):  # Windows, or not the main thread

@@ -146,6 +146,7 @@ METHODS = (
         ),
         params="creatorflow.rpc.params:PlanPost",
         result="creatorflow.rpc.results:Plans",
+        timeout_s=120.0,  # pictures are checked and re-encoded
     ),
     Method(
         name="publish.get",

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from creatorflow.api.errors import Text
-from creatorflow.rpc.errors import RpcFault
+from creatorflow.api.errors import CreatorFlowError, Text
+from creatorflow.log import trace_id
+from creatorflow.rpc.errors import RpcFault, to_error
 from creatorflow.rpc.registry import Effect, Idempotency, Method, Transport
 from creatorflow.rpc.session import PROTOCOL_VERSIONS, Call
 from creatorflow.rpc.version import core_version
@@ -84,6 +85,17 @@ def _root(text: str) -> Path:
 async def status(call: Call, _params: None) -> dict[str, Any]:
     """Answer what this process is and what waits in its data directory."""
     settings = call.app.settings
+    storage: dict[str, Any] = {"state": "ok", "error": None}
+    counts = None
+    try:
+        await call.prepare()
+        counts = {
+            "accounts": len(await call.app.accounts.list()),
+            "tasks_open": len(await call.app.tasks.list(["open"])),
+        }
+    except CreatorFlowError as exc:  # the status is what one asks for when something is wrong
+        error = to_error(exc, trace_id())
+        storage = {"state": "failed", "error": error.as_json(call.session.locale)}
     return {
         "version": core_version(),
         "protocol_versions": list(PROTOCOL_VERSIONS),
@@ -93,10 +105,8 @@ async def status(call: Call, _params: None) -> dict[str, Any]:
         "environment": settings.network.environment,
         "offline": settings.network.offline.value,
         "locale": call.session.locale,
-        "counts": {
-            "accounts": len(await call.app.accounts.list()),
-            "tasks_open": len(await call.app.tasks.list(["open"])),
-        },
+        "storage": storage,
+        "counts": counts,
     }
 
 
@@ -126,6 +136,7 @@ METHODS = (
         handler=status,
         summary=Text(en="Version, mode and counts of this sidecar.", zh="本 sidecar 的版本、模式与计数。"),
         result="creatorflow.rpc.results:Status",
+        needs_store=False,
     ),
     Method(
         name="sidecar.ping",
