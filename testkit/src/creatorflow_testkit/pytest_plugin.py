@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from creatorflow_testkit.contract.site import ContractSite
     from creatorflow_testkit.replica import Replica
     from creatorflow_testkit.sandbox import BackgroundSandbox, SandboxProcess
 
-__all__ = ["SandboxFactory", "creatorflow_home", "sandbox_factory", "write_home"]
+__all__ = ["SandboxFactory", "creatorflow_contract_site", "creatorflow_home", "sandbox_factory", "write_home"]
+
+# The contract's asserts stand in our package, and its users want to see the values in them.
+pytest.register_assert_rewrite("creatorflow_testkit.contract")
 
 
 class SandboxFactory:
@@ -78,3 +82,14 @@ def creatorflow_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callabl
         return home
 
     return make
+
+
+@pytest.fixture(scope="class")
+def creatorflow_contract_site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ContractSite]:
+    """The replica that all contract tests of one class share; the class names platform and replica."""
+    from creatorflow_testkit.contract.site import open_site
+
+    with open_site(request.cls, tmp_path_factory.mktemp("contract")) as site:
+        yield site

@@ -58,7 +58,7 @@ class PackageTests(ContractBase):
             assert text is not None, "give the descriptor a summary"
             assert text.en.strip(), "a sentence is missing its English form"
             assert text.zh.strip(), "a sentence is missing its Chinese form"
-        assert descriptor.last_live_proof is None or date.fromisoformat(descriptor.last_live_proof) <= date.today()  # noqa: DTZ011 - a day is exact enough
+        assert descriptor.last_live_proof is None or date.fromisoformat(descriptor.last_live_proof) <= date.today()
         assert {Operation.PUBLISH, Operation.LIST_POSTS} <= set(descriptor.operations)
         assert len(set(descriptor.operations)) == len(descriptor.operations)
         assert descriptor.requirements.hosts, "name the hosts in requirements: no other can be reached"

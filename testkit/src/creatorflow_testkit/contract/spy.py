@@ -65,6 +65,7 @@ class Spy:
     after_arm: list[Hook] = field(default_factory=list)
     _armed: bool = False
     _begin: int = 0
+    _start: int = 0
 
     def factory(self, settings: Settings) -> OutboundFactory:
         """Make the client factory whose clients lose patience after ``arm``: no test waits for an adapter's own long time-outs."""
@@ -136,9 +137,14 @@ class Spy:
         seen = await asyncio.to_thread(self.site.control.requests)
         return int(seen[-1]["number"]) if seen else 0
 
-    async def publishing_requests(self, since: int = 0) -> int:
-        """How many requests reached the site's publishing routes after request number ``since``, answered or not."""
-        return len([item for item in await self.requests(since) if item["route"] in self.site.routes("publish")])
+    async def start(self) -> None:
+        """Count requests from now on; what earlier tests sent does not matter."""
+        self._start = await self._mark()
+
+    async def publishing_requests(self, since: int | None = None) -> int:
+        """How many requests reached the site's publishing routes since the start (or after a request's number), answered or not."""
+        found = await self.requests(self._start if since is None else since)
+        return len([item for item in found if item["route"] in self.site.routes("publish")])
 
     async def requests(self, since: int = 0) -> list[dict[str, Any]]:
         """Requests that reached the site after request number ``since``."""

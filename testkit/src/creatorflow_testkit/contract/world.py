@@ -182,6 +182,14 @@ class World:
         assert await self.posts() == []
         assert await self.spy.publishing_requests() == 0, "a publishing request reached the site"
 
+    async def site_has_answered(self, budget_s: float = 10.0) -> None:
+        """Wait until the site is done with a publishing request; it notes requests when their answers are out, however late."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + budget_s
+        while await self.spy.publishing_requests() == 0:
+            assert loop.time() < end, "no publishing request reached the site"
+            await asyncio.sleep(0.05)
+
     async def refusal(self) -> str:
         """Return the site's words of its newest refusal, from its own record."""
         entries = await asyncio.to_thread(self.site.control.entries, "refused")
@@ -222,6 +230,7 @@ async def open_world(kit: ContractBase, site: ContractSite, directory: Path) -> 
     world = World(kit, site, app, spy, folder)
     try:
         await world.add_account()
+        await spy.start()
         spy.watch(app.accounts)
         yield world
     finally:
