@@ -130,6 +130,7 @@ class JobRunner:
             async with asyncio.timeout(SUBMIT_BUDGET_S):
                 receipt = await adapter.submit(prepared, attempt.commit)
             attempt.job = attempt.commit.job
+            _check_receipt(receipt, job.platform)
             await asyncio.shield(self._confirm(attempt, receipt))
             self._say(attempt, "accepted", Text(en="Accepted by the platform", zh="平台已受理"))
             if attempt.job.state == JobState.CONFIRMED.value:
@@ -183,6 +184,10 @@ class JobRunner:
                 "proof": ProofRung.ACCEPTED.value,
             }
             confirmed = self._ledger.moved(connection, job, JobState.CONFIRMED, **placed)
+            if attempt.commit is not None and not attempt.commit.called:
+                return self._ledger.moved(
+                    connection, confirmed, JobState.NEEDS_ATTENTION, reason=_not_armed(job.platform, receipt)
+                )
             if receipt.uid is not None and bound is not None and receipt.uid != bound:
                 return self._ledger.moved(
                     connection, confirmed, JobState.NEEDS_ATTENTION, reason=_wrong_owner(receipt.uid, bound)
@@ -244,6 +249,30 @@ class JobRunner:
         await self._ledger.write(work)
         if outcome.cause is Cause.SESSION:
             await self._accounts.mark_expired(account, outcome.reason, job_id=job.job_id)
+
+
+def _check_receipt(receipt: object, platform: str) -> None:
+    """Refuse what is no receipt: a post without an id cannot be proven, so it is looked for like any lost answer.
+
+    Raises:
+        PluginError: no ``Receipt``, or one without an id.
+    """
+    if isinstance(receipt, Receipt) and receipt.post_id and receipt.post_url:
+        return
+    raise PluginError(
+        Text(
+            en=f"The adapter of {platform!r} returned no receipt with a post id and an address. Tell its author.",
+            zh=f"平台 “{platform}” 的适配器没有返回带有内容 ID 和地址的回执，请联系插件作者。",
+        )
+    )
+
+
+def _not_armed(platform: str, receipt: Receipt) -> Text:
+    return Text(
+        en=f"The post is out ({receipt.post_url}), but the adapter of {platform!r} sent it without asking (commit.arm). Do not use it "
+        "again before its author has mended it.",
+        zh=f"内容已发布（{receipt.post_url}），但平台 “{platform}” 的适配器未经确认（commit.arm）就发送了。在作者修复之前请勿继续使用。",
+    )
 
 
 def _wrong_owner(seen: str, bound: str) -> Text:
