@@ -9,7 +9,6 @@ from urllib.parse import parse_qsl, urlencode
 
 from creatorflow.api import Declarations, Draft, MediaFile, Sending, Visibility
 
-
 __all__ = ["STATEMENT_NAMES", "build", "fields_of", "sending_of", "statement"]
 
 _VISIBLE = {Visibility.PUBLIC: "0", Visibility.PRIVATE: "1", Visibility.FRIENDS: "6"}

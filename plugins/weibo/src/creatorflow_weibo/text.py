@@ -14,7 +14,7 @@ PICTURES_ONLY = "分享图片"
 
 _EMOTICON = re.compile(r"<img\b[^>]*?\balt=(?:\"([^\"]*)\"|'([^']*)')[^>]*>", re.IGNORECASE)
 #: The link card of the HTML form of a post: an anchor that shows a picture and the words 网页链接 in place of the address.
-_LINK_CARD = re.compile(r"<a\b[^>]*>(?:(?!</a>).)*?网页链接\s*</a>", re.IGNORECASE | re.DOTALL)
+_LINK_CARD = re.compile(r"<a\b[^>]*>(?:(?!</a>).)*?网页链接\s*(?:</\w+>\s*)*</a>", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"</?[a-zA-Z][^<>\n]{0,400}>")
 _MORE = re.compile(r"[\s\u200b]*(?:\.\.\.|…+)[\s\u200b]*(?:全文|展开)[\s\u200b]*\Z")
 
