@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -99,10 +99,11 @@ class DoubtTests(ContractBase):
     async def test_duplicate_refused_in_a_second_attempt_is_the_first_ones_post(self, world: World) -> None:
         """The first attempt's post hid from the list; the site's "you posted this already" is no refusal then."""
         world.needs_read_back()
-        await world.arm("duplicate_refused", count=None, **_force(world, "duplicate_refused"), after=1)
+        world.needs_fault("duplicate_refused")
         await world.arm("answer_lost")
         world.spy.after_arm.append(partial(world.arm, "list_stale", count=None))
         job = await world.settle_as_absent(await world.publish(world.content()))
+        await world.arm("duplicate_refused")
         job = await world.retry(job)
         assert job.state == "uncertain", (
             f"a refusal as duplicate in attempt 2 proves attempt 1, but: {job.state} ({job.reason})"
@@ -155,9 +156,3 @@ async def _found_by_reading(world: World, job: JobView) -> None:
     states = await world.states(job)
     assert "uncertain" in states, f"without a positive answer nothing is confirmed at once: {states}"
     assert len(await world.posts()) == 1
-
-
-def _force(world: World, fault: str) -> dict[str, Any]:
-    """Some replicas refuse only real repetitions unless forced; the fault is to strike in any case."""
-    known = next((item for item in world.site.control.known_faults() if item["name"] == fault), None)
-    return {"force": True} if known and "force" in known["params"] else {}

@@ -153,13 +153,17 @@ class World:
     # ---- the site --------------------------------------------------------------------------------------------------
     async def arm(self, fault: str, *, kind: str = "", **options: Any) -> None:
         """Arm a fault of the replica, on every route of ``kind`` when given; skip the test when the replica has no such knob."""
-        if fault not in self.site.known_faults:
-            pytest.skip(f"the replica of {self.kit.platform} has no fault {fault!r}")
+        self.needs_fault(fault)
         routes = self.site.routes(kind) if kind else [""]
         if not routes:
             pytest.skip(f"the replica of {self.kit.platform} has no route of kind {kind!r}")
         for route in routes:
             await asyncio.to_thread(self.site.control.arm, fault, route=route, **options)
+
+    def needs_fault(self, fault: str) -> None:
+        """Skip where the replica has no such knob."""
+        if fault not in self.site.known_faults:
+            pytest.skip(f"the replica of {self.kit.platform} has no fault {fault!r}")
 
     async def clear(self, fault: str | None = None) -> None:
         """Disarm faults."""
