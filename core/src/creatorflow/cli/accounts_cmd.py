@@ -12,7 +12,7 @@ import click
 
 from creatorflow.api.errors import InvalidInput, Text
 from creatorflow.cli import exit_codes
-from creatorflow.cli.usage import FileOrStdin, Usage, split_target
+from creatorflow.cli.usage import FileOrStdin, Usage, split_target, stdin_line
 
 if TYPE_CHECKING:
     from creatorflow.accounts import AccountView
@@ -34,15 +34,24 @@ def accounts() -> None:
 @accounts.command()
 @click.argument("platform")
 @click.argument("name")
-@click.option("--storage-state", type=FileOrStdin(), help="Playwright 的 storage state（JSON）。  As Playwright writes it.")
-@click.option("--cookies", type=FileOrStdin(), help="cookie 列表或 名称→值（JSON）。  A JSON list, or a name-value map.")
+@click.option(
+    "--storage-state", type=FileOrStdin(), help="Playwright 的 storage state（JSON）。  As Playwright writes it."
+)
+@click.option(
+    "--cookies", type=FileOrStdin(), help="cookie 列表或 名称→值（JSON）。  A JSON list, or a name-value map."
+)
 @click.option("--credentials", type=FileOrStdin(), help="API 凭据（JSON）。  An API's own fields (JSON).")
-@click.option("--proxy", metavar="URL", help="此账号的代理；空字符串表示删除；- 从标准输入读取。  Its proxy; '' removes it; '-' reads stdin.")
+@click.option(
+    "--proxy",
+    metavar="URL",
+    help="此账号的代理；空字符串表示删除；- 从标准输入读取。  Its proxy; '' removes it; '-' reads stdin.",
+)
 @click.option("--check/--no-check", default=True, help="立即向平台核实。  Ask the platform at once (default).")
 @_JSON
 @click.pass_obj
 def add(
     program: Program,
+    *,
     platform: str,
     name: str,
     storage_state: Path | None,
@@ -80,7 +89,7 @@ def add(
 def _proxy(given: str | None) -> str | None:
     """Return the proxy address; one with a password must not stand on the command line, where others can read it."""
     if given == "-":
-        return click.get_text_stream("stdin", encoding="utf-8").readline().strip()
+        return stdin_line().strip()
     if given and "@" in given:
         raise Usage(
             "A proxy with a user name and password must not stand on the command line. Give it on stdin: --proxy -",
@@ -99,7 +108,7 @@ def _read(path: Path) -> Any:
     name_zh = "标准输入" if str(path) == "-" else f"“{path}”"
     try:
         if str(path) == "-":
-            raw = click.get_binary_stream("stdin").read(MAX_BYTES + 1)
+            raw = sys.stdin.buffer.read(MAX_BYTES + 1)
         else:
             with path.open("rb") as stream:
                 raw = stream.read(MAX_BYTES + 1)
@@ -154,7 +163,14 @@ def list_accounts(program: Program, platform: str | None, as_json: bool) -> None
             )
         )
         return
-    heads = [("account", "账号"), ("status", "状态"), ("uid", "uid"), ("name", "昵称"), ("checked", "上次核实"), ("environment", "环境")]
+    heads = [
+        ("account", "账号"),
+        ("status", "状态"),
+        ("uid", "uid"),
+        ("name", "昵称"),
+        ("checked", "上次核实"),
+        ("environment", "环境"),
+    ]
     print_table(
         [program.say(*head) for head in heads],
         [

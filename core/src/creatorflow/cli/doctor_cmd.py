@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform as machine
 import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -156,9 +156,11 @@ async def _services(program: Program) -> list[Finding]:
 
 
 async def _database(program: Program) -> AsyncIterator[Finding]:
-    path = Path(program.settings.directories.database)
-    if not path.exists():
-        yield Finding("database", "note", Text(en="no database yet: made at first use", zh="尚无数据库：首次使用时创建"))
+    path = program.settings.directories.database
+    if not await asyncio.to_thread(path.exists):
+        yield Finding(
+            "database", "note", Text(en="no database yet: made at first use", zh="尚无数据库：首次使用时创建")
+        )
         return
     try:
         damage = await program.app.store.check()
@@ -180,7 +182,7 @@ async def _database(program: Program) -> AsyncIterator[Finding]:
 
 
 async def _vault(program: Program) -> AsyncIterator[Finding]:
-    if not program.settings.directories.database.exists():
+    if not await asyncio.to_thread(program.settings.directories.database.exists):
         return  # looking would make the database; the first account does that
     try:
         status = await program.app.vault.status(probe=True)
@@ -200,7 +202,7 @@ async def _vault(program: Program) -> AsyncIterator[Finding]:
 async def _accounts(program: Program) -> AsyncIterator[Finding]:
     from creatorflow.cli.tables import local_time
 
-    if not program.settings.directories.database.exists():
+    if not await asyncio.to_thread(program.settings.directories.database.exists):
         return
     known = await program.app.accounts.list()
     for view in known:

@@ -7,7 +7,18 @@ from collections.abc import Iterable
 from creatorflow.api.errors import CreatorFlowError, NotFound, Uncertain
 from creatorflow.api.publishing import JobState as S
 
-__all__ = ["BY_STATE", "DONE", "INTERRUPTED", "PERSON", "REFUSED", "UNCERTAIN", "USAGE", "of_error", "of_state", "overall"]
+__all__ = [
+    "BY_STATE",
+    "DONE",
+    "INTERRUPTED",
+    "PERSON",
+    "REFUSED",
+    "UNCERTAIN",
+    "USAGE",
+    "of_error",
+    "of_state",
+    "overall",
+]
 
 DONE, REFUSED, USAGE, PERSON, UNCERTAIN, INTERRUPTED = 0, 1, 2, 3, 4, 130
 

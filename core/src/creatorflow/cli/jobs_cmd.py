@@ -35,7 +35,7 @@ def jobs() -> None:
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 @click.pass_obj
 def list_jobs(
-    program: Program, state: str | None, platform: str | None, account: str | None, limit: int, as_json: bool
+    program: Program, *, state: str | None, platform: str | None, account: str | None, limit: int, as_json: bool
 ) -> None:
     """最新的任务在前。  Newest first."""
     from creatorflow.cli.tables import local_time, print_table, proof_word, state_word
@@ -54,7 +54,14 @@ def list_jobs(
     if not found:
         click.echo(program.say("No jobs.", "没有任务。"))
         return
-    heads = [("job", "任务"), ("created", "创建时间"), ("account", "账号"), ("state", "状态"), ("proof", "证明"), ("post URL", "链接")]
+    heads = [
+        ("job", "任务"),
+        ("created", "创建时间"),
+        ("account", "账号"),
+        ("state", "状态"),
+        ("proof", "证明"),
+        ("post URL", "链接"),
+    ]
     print_table(
         [program.say(*head) for head in heads],
         [
@@ -90,7 +97,8 @@ def show(program: Program, job: str, as_json: bool) -> None:
         story = {
             **view.model_dump(mode="json", by_alias=True),
             "events": [
-                {"seq": event.seq, "ts": event.ts.isoformat(), "type": event.type, "data": event.data} for event in events
+                {"seq": event.seq, "ts": event.ts.isoformat(), "type": event.type, "data": event.data}
+                for event in events
             ],
             "tasks": [task.model_dump(mode="json", by_alias=True) for task in tasks],
         }
@@ -132,14 +140,14 @@ def _tell(program: Program, view: JobView, events: Sequence[Event], tasks: Seque
         ]
         for en, zh, moment in steps:
             if moment is not None:
-                out.print(f"  {local_time(moment)}  {say(en, zh)}")
+                out.print(f"  {local_time(moment, exact=True)}  {say(en, zh)}")
         if attempt.reads:
             out.print(f"  {say('reads that did not find it', '未找到的回读次数')}  {attempt.reads}")
         for item in attempt.evidence:
             out.print(f"  {say('evidence', '证据')}  {_evidence(item, locale)}")
     out.print(Cell(say("Events", "事件"), "bold"))
     for event in events:
-        out.print(f"  {local_time(event.ts)}  {_event(event, locale)}")
+        out.print(f"  {local_time(event.ts, exact=True)}  {_event(event, locale)}")
     if tasks:
         out.print(Cell(say("Human tasks", "人工任务"), "bold"))
     for task in tasks:
@@ -153,10 +161,9 @@ def _evidence(item: dict[str, Any], locale: str) -> str:
 
     parts = []
     for key, value in item.items():
-        if key == "reason" and isinstance(value, dict):
-            value = value.get("zh-CN" if locale.startswith("zh") else "en", "")
-        if value not in (None, "", [], {}):
-            parts.append(clean(value) if key == "kind" else f"{key}={clean(value)}")
+        said = value.get("zh-CN" if locale.startswith("zh") else "en", "") if isinstance(value, dict) else value
+        if said not in (None, "", [], {}):
+            parts.append(clean(said) if key == "kind" else f"{key}={clean(said)}")
     return "  ".join(parts)
 
 

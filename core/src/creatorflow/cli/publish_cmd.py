@@ -14,6 +14,7 @@ from creatorflow.cli import exit_codes
 from creatorflow.cli.usage import TIME, FileOrStdin, Usage, check_targets, expand_targets
 
 if TYPE_CHECKING:
+    from creatorflow.api.content import Content
     from creatorflow.cli.batch import Batch, PostOutcome
     from creatorflow.cli.program import Program
     from creatorflow.publish import Finding, JobView, PlanView
@@ -42,7 +43,9 @@ def plan(program: Program, file: Path, targets: Sequence[str], as_json: bool) ->
     """
     if as_json:
         program.expect_json({"plans": []})
-    plans = program.run(_plan(program, file, check_targets(targets)))
+    chosen = check_targets(targets)
+    content, folder = _content(file)
+    plans = program.run(_plan(program, content, folder, chosen))
     if as_json:
         program.echo_json({"plans": [item.model_dump(mode="json", by_alias=True) for item in plans]})
     else:
@@ -51,14 +54,16 @@ def plan(program: Program, file: Path, targets: Sequence[str], as_json: bool) ->
     sys.exit(exit_codes.overall(_plan_code(item) for item in plans))
 
 
-async def _plan(program: Program, file: Path, targets: Sequence[str]) -> list[PlanView]:
+def _content(file: Path) -> tuple[Content, Path]:
+    """Return the post and the folder that its pictures are relative to."""
     from creatorflow.publish import parse_post, read_post
 
     if str(file) == "-":
-        content = parse_post(click.get_text_stream("stdin", encoding="utf-8").read(), name="-")
-        folder = Path.cwd()
-    else:
-        content, folder = read_post(file), file.absolute().parent
+        return parse_post(sys.stdin.buffer.read().decode("utf-8", "replace"), name="-"), Path.cwd()
+    return read_post(file), file.absolute().parent
+
+
+async def _plan(program: Program, content: Content, folder: Path, targets: Sequence[str]) -> list[PlanView]:
     return list(await program.app.publisher.plan(content, targets, base_dir=folder))
 
 
@@ -114,15 +119,22 @@ def _show_finding(program: Program, finding: Finding) -> None:
 @click.command(cls=_WithTargets)
 @click.argument("files", nargs=-1, required=True, type=FileOrStdin(), metavar="FILE...")
 @click.option("--to", "targets", multiple=True, required=True, metavar="PLATFORM:ACCOUNT", help=TO_HELP)
-@click.option("--at", type=TIME, help="到时再发（带时区偏移），由 worker 执行。  Store it; a worker publishes it at this time.")
-@click.option("--dry-run", is_flag=True, help="执行到提交点为止，不发送。  Everything up to the commit point; nothing is sent.")
+@click.option(
+    "--at", type=TIME, help="到时再发（带时区偏移），由 worker 执行。  Store it; a worker publishes it at this time."
+)
+@click.option(
+    "--dry-run", is_flag=True, help="执行到提交点为止，不发送。  Everything up to the commit point; nothing is sent."
+)
 @click.option("--wait", is_flag=True, help="等到在列表中核实。  Wait until the post is listed.")
-@click.option("--allow-duplicate", is_flag=True, help="允许重复发布相同内容。  Publish although the same content is out.")
+@click.option(
+    "--allow-duplicate", is_flag=True, help="允许重复发布相同内容。  Publish although the same content is out."
+)
 @click.option("--key", help="幂等键：同一键只发一次。  Idempotency key: the same key never posts twice.")
 @click.option("--json", "as_json", is_flag=True, help="标准输出只有一个 JSON 文档。  One JSON document on stdout.")
 @click.pass_obj
 def publish(
     program: Program,
+    *,
     files: Sequence[Path],
     targets: Sequence[str],
     at: datetime | None,

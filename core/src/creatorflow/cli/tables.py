@@ -46,7 +46,16 @@ _PROOFS = {
     "still_there_7d": Text(en="still there after 7 d", zh="7 天后仍在"),
 }
 _STYLES = {"confirmed": "green", "ready": "green", "scheduled": "cyan", "due": "cyan"}
-_WARM = {"uncertain", "reconciling", "intent", "submitting", "waiting_human", "waiting_network", "needs_attention", "preparing"}
+_WARM = {
+    "uncertain",
+    "reconciling",
+    "intent",
+    "submitting",
+    "waiting_human",
+    "waiting_network",
+    "needs_attention",
+    "preparing",
+}
 
 #: What to do about a job in this state; ``{job}`` is its id.
 _HINTS = {
@@ -90,9 +99,13 @@ def hint(job: JobView, locale: str) -> str | None:
     return None if text is None else text.localized(locale).replace("{job}", job.job_id or "")
 
 
-def local_time(moment: datetime | None) -> str:
-    """Return a time in the zone of this machine, with its offset."""
-    return "—" if moment is None else moment.astimezone().isoformat(sep=" ", timespec="seconds")
+def local_time(moment: datetime | None, *, exact: bool = False) -> str:
+    """Return a time in the zone of this machine, with its offset; ``exact``: with milliseconds."""
+    return (
+        "—"
+        if moment is None
+        else moment.astimezone().isoformat(sep=" ", timespec="milliseconds" if exact else "seconds")
+    )
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from creatorflow.cli.usage import stdin_line
+
 if TYPE_CHECKING:
     from creatorflow.cli.program import Program
     from creatorflow.publish import JobView
@@ -63,7 +65,7 @@ def answer(program: Program, task: str, answer: str, as_json: bool) -> None:
     if as_json:
         program.expect_json({})
     if answer == "-":
-        answer = click.get_text_stream("stdin", encoding="utf-8").readline().rstrip("\r\n")
+        answer = stdin_line()
 
     async def work() -> tuple[TaskView, JobView | None]:
         publisher = program.app.publisher  # its handlers continue the jobs that waited for the answer

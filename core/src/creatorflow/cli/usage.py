@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -35,33 +36,31 @@ def usage_sentence(error: click.ClickException) -> Text:
     return Text(en=f"{what.en} See {command}.", zh=f"{what.zh}用法见 {command}。")
 
 
+#: What click says, as a pattern, and the same in Chinese; groups fill the braces.
+_SAID = (
+    (r"No such command '(.+?)'", "没有命令 “{0}”。"),
+    (r"Missing command", "缺少子命令。"),
+    (r"Got unexpected extra arguments? \((.+)\)", "多余的参数：{0}。"),
+    (r"Option '(.+?)' requires an argument", "选项 {0} 需要一个值。"),
+    (r"No such option:? '?(-[^' .]+)'?", "没有选项 {0}。"),
+)
+
+
 def _of_click(error: click.ClickException) -> Text:
     said = error.format_message().rstrip()
     said = said if said.endswith((".", "?", "!")) else said + "."
-    if isinstance(error, click.MissingParameter):
-        name = error.param.get_error_hint(error.ctx) if error.param is not None and error.ctx is not None else "?"
-        return Text(en=said, zh=f"缺少参数 {name}。")
-    if isinstance(error, click.NoSuchOption):
-        near = f"是否想用 {'、'.join(sorted(error.possibilities))}？" if error.possibilities else ""
-        return Text(en=said, zh=f"没有选项 {error.option_name}。{near}")
-    command = re.match(r"No such command '(.+?)'", said)
-    if command:
-        return Text(en=said, zh=f"没有命令 “{command[1]}”。")
-    if re.match(r"Missing command", said):
-        return Text(en=said, zh="缺少子命令。")
-    extra = re.match(r"Got unexpected extra arguments? \((.+)\)", said)
-    if extra:
-        return Text(en=said, zh=f"多余的参数：{extra[1]}。")
-    needs = re.match(r"Option '(.+?)' requires an argument", said)
-    if needs:
-        return Text(en=said, zh=f"选项 {needs[1]} 需要一个值。")
+    for pattern, zh in _SAID:
+        if found := re.match(pattern, said):
+            return Text(en=said, zh=zh.format(*found.groups()))
     if isinstance(error, click.BadParameter):
         name = error.param.get_error_hint(error.ctx) if error.param is not None and error.ctx is not None else "?"
+        if isinstance(error, click.MissingParameter):
+            return Text(en=said, zh=f"缺少参数 {name}。")
         return Text(en=said, zh=f"{name} 的值不正确：{error.message.rstrip('.')}。")
     return Text(en=said, zh=f"用法错误：{said}")
 
 
-class _Time(click.ParamType):
+class _Time(click.ParamType[datetime]):
     """A point in time with its offset."""
 
     name = "TIME"
@@ -87,12 +86,13 @@ class _Time(click.ParamType):
 TIME = _Time()
 
 
-class FileOrStdin(click.ParamType):
+class FileOrStdin(click.ParamType[Path]):
     """A file that exists, or ``-`` for stdin."""
 
     name = "FILE"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path."""
         path = Path(value)
         if str(value) != "-" and not path.exists():
             raise Usage(
@@ -124,6 +124,11 @@ def expand_targets(arguments: Sequence[str]) -> list[str]:
             taking = False
             out.append(word)
     return out
+
+
+def stdin_line() -> str:
+    """Return one line of stdin (UTF-8) without its end."""
+    return sys.stdin.buffer.readline().decode("utf-8", "replace").rstrip("\r\n")
 
 
 def split_target(words: Sequence[str]) -> str:

@@ -23,7 +23,12 @@ _PIECE = 500
 
 @click.command()
 @click.option("--once", is_flag=True, help="只清扫一次。  Sweep once and end.")
-@click.option("--every", type=click.FloatRange(min=0.1), metavar="SECONDS", help="清扫间隔（默认 60）。  Seconds between sweeps (60).")
+@click.option(
+    "--every",
+    type=click.FloatRange(min=0.1),
+    metavar="SECONDS",
+    help="清扫间隔（默认 60）。  Seconds between sweeps (60).",
+)
 @click.pass_obj
 def worker(program: Program, once: bool, every: float | None) -> None:
     """执行到期任务、核实未决任务；每完成一个任务输出一行。  Run due jobs, settle open ones; one line per finished job.
@@ -47,7 +52,9 @@ async def _work(program: Program, once: bool, every: float | None) -> None:
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait({sweeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if stop.is_set():
-                click.echo(program.say("Stopping; what runs is finished first.", "正在停止；先完成进行中的任务。"), err=True)
+                click.echo(
+                    program.say("Stopping; what runs is finished first.", "正在停止；先完成进行中的任务。"), err=True
+                )
             stopping.cancel()
             await _stop(sweeping)
             await app.publisher.drain(15.0)

@@ -14,7 +14,6 @@ from creatorflow.api import (
     Content,
     InvalidInput,
     JobState,
-    PlanBlocked,
     Text,
 )
 from creatorflow.log import get_logger
@@ -23,8 +22,9 @@ from creatorflow.publish.ledger import Admission, Ledger, Request, now
 from creatorflow.publish.matching import fingerprint
 from creatorflow.publish.people import account_ref, resolve
 from creatorflow.publish.plan import Planner
+from creatorflow.publish.refusals import cannot_cancel, check_due, checked_key, refuse_blocked
 from creatorflow.publish.rehearsal import rehearse
-from creatorflow.publish.states import AFTER_INTENT, ENDS
+from creatorflow.publish.states import AFTER_INTENT
 from creatorflow.publish.views import JobView, PlanView, Severity, job_view
 from creatorflow.publish.workers import JobWorkers
 from creatorflow.store import AccountRecord, JobRecord, jobs
@@ -145,11 +145,11 @@ class PublishService:
         """
         content = _content(content)
         planned = await self._plans(content, targets, base_dir, roots)
-        _refuse_blocked(planned)
+        refuse_blocked(item.plan for item in planned)
         if dry_run:
             return [await rehearse(self._accounts, item.account, item.plan, self.locale) for item in planned]
         due = at or content.schedule
-        _check_due(due)
+        check_due(due)
         durable = await self._durable(content, base_dir, roots)
         requests = [self._request(item, durable, idempotency_key, allow_duplicate, due) for item in planned]
         admitted = await self._ledger.admit(requests)
@@ -166,7 +166,7 @@ class PublishService:
             content=content,
             draft=item.plan.draft,
             fingerprint=fingerprint(item.plan.draft),
-            key=_checked_key(key),
+            key=checked_key(key),
             allow_duplicate=allow_duplicate,
             due_at=due,
             late_minutes=int(self._settings.publish.late_minutes),
@@ -305,7 +305,7 @@ class PublishService:
             reason = Text(en="Cancelled before anything was sent.", zh="已在发送前取消。")
             await self._ledger.move(job, JobState.CANCELLED, reason=reason)
         elif state is not JobState.CANCELLED:
-            raise _cannot_cancel(job)
+            raise cannot_cancel(job)
         return await self._view(job_id)
 
     async def sweep(self) -> builtins.list[JobView]:
@@ -342,66 +342,3 @@ class PublishService:
 
 def _content(content: Content | dict[str, Any]) -> Content:
     return content if isinstance(content, Content) else content_from_mapping(content)
-
-
-def _refuse_blocked(planned: Sequence[_Planned]) -> None:
-    blocked = [
-        (item, finding) for item in planned for finding in item.plan.findings if finding.severity is Severity.BLOCKING
-    ]
-    if not blocked:
-        return
-    sentences = [(finding.message.text(), finding.fix.text() if finding.fix else None) for _item, finding in blocked]
-    raise PlanBlocked(
-        Text(
-            en=" ".join(f"{what.en}{' ' + fix.en if fix else ''}" for what, fix in sentences) + " Nothing was sent.",
-            zh="".join(f"{what.zh}{fix.zh if fix else ''}" for what, fix in sentences) + "未发送任何内容。",
-        ),
-        {
-            "findings": [
-                {
-                    "account_id": f"{item.plan.platform}:{item.plan.account}",
-                    **finding.model_dump(mode="json", by_alias=True),
-                }
-                for item, finding in blocked
-            ]
-        },
-    )
-
-
-def _check_due(due: datetime | None) -> None:
-    if due is not None and due.tzinfo is None:
-        raise InvalidInput(
-            Text(
-                en="The time has no offset. Write it as 2026-12-01T20:00+08:00.",
-                zh="时间缺少时区偏移，请写成 2026-12-01T20:00+08:00。",
-            )
-        )
-
-
-def _checked_key(key: str | None) -> str | None:
-    if key is not None and not (1 <= len(key) <= 255 and key.isprintable() and not any(char.isspace() for char in key)):
-        raise InvalidInput(
-            Text(
-                en="The idempotency key must have 1 to 255 visible characters.", zh="幂等键必须是 1 到 255 个可见字符。"
-            )
-        )
-    return key
-
-
-def _cannot_cancel(job: JobRecord) -> InvalidInput:
-    if JobState(job.state) in ENDS:
-        text = Text(
-            en=f"Job {job.job_id} has already ended: {job.state}.", zh=f"任务 {job.job_id} 已结束：{job.state}。"
-        )
-    elif job.state == JobState.PREPARING.value:
-        text = Text(
-            en=f"Job {job.job_id} is being prepared by another process; cancel it there.",
-            zh=f"任务 {job.job_id} 正由另一进程准备，请在那里取消。",
-        )
-    else:
-        text = Text(
-            en=f"Job {job.job_id} is past the point of no return ({job.state}); it can only be read back: "
-            f"'creatorflow jobs reconcile {job.job_id}'.",
-            zh=f"任务 {job.job_id} 已越过提交点（{job.state}），只能回读核实：'creatorflow jobs reconcile {job.job_id}'。",
-        )
-    return InvalidInput(text, {"job_id": job.job_id, "state": job.state})
