@@ -5,6 +5,7 @@ with an EXIF rotation and a place (GPS), so that the plan shows both being dealt
 another font gives other letters and otherwise the same pictures.
 """
 
+# ruff: noqa: D103, PLR0917, S311, S607 - a drawing script: its helpers are read, not called from elsewhere, and dice are dice
 from __future__ import annotations
 
 import math
@@ -12,6 +13,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
@@ -58,7 +60,7 @@ def gradient(size: tuple[int, int], stops: Sequence[tuple[float, Colour]]) -> Im
     column = Image.new("RGB", (1, 256))
     for y in range(256):
         place = y / 255
-        for (low, first), (high, second) in zip(stops, stops[1:], strict=False):
+        for (low, first), (high, second) in pairwise(stops):
             if low <= place <= high:
                 share = (place - low) / (high - low)
                 column.putpixel((0, y), tuple(round(a + (b - a) * share) for a, b in zip(first, second, strict=True)))
