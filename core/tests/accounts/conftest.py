@@ -23,7 +23,7 @@ from creatorflow.events import EventLog
 from creatorflow.log import forget_secrets
 from creatorflow.net import OutboundFactory
 from creatorflow.plugins import Catalogue
-from creatorflow.store import AccountRecord, Store
+from creatorflow.store import AccountRecord, SecretRecord, Store
 from creatorflow.store import accounts as rows
 from creatorflow.tasks import TaskService
 from keyring.errors import KeyringLocked
@@ -40,7 +40,7 @@ class MemoryKeyring(keyring.backend.KeyringBackend):
     priority = 1
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.entries: dict[tuple[str, str], str] = {}
         self.locked = False
         self.forgetful = False
@@ -120,6 +120,11 @@ async def stored(store: Store, name: str = "alice", **more: Any) -> AccountRecor
     row = account(name, **more)
     await store.write(lambda connection: rows.add_account(connection, row))
     return row
+
+
+async def secret(store: Store, row_id: str, kind: str) -> SecretRecord | None:
+    """Return a sealed record."""
+    return await store.read(lambda connection: rows.secret(connection, row_id, kind))
 
 
 def sealed_settings(home: Path, passphrase: str | None = "correct horse", **more: Any) -> Settings:
@@ -264,7 +269,7 @@ class Team:
     async def cookies(self, row: AccountRecord) -> dict[str, str]:
         """Return the stored cookies by name, opened."""
         for kind in ("cookies", "storage_state"):
-            record = await self.store.read(lambda connection, kind=kind: rows.secret(connection, row.id, kind))
+            record = await secret(self.store, row.id, kind)
             if record is not None:
                 value = await self.vault.unseal(row, record)
                 found = value["cookies"] if kind == "storage_state" else value

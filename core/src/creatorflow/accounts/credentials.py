@@ -30,8 +30,8 @@ class CredentialService:
     async def put(self, platform: str, account: str, kind: str, value: Any, *, check: bool = True) -> CredentialView:
         """Store one secret of an account.
 
-        ``cookies``, ``storage_state`` and ``credentials`` are sessions: they go through ``AccountService.add`` with all its checks and make
-        the account if there is none. Other kinds are JSON objects for the adapter (a token), for an account that exists.
+        ``cookies``, ``storage_state`` and ``credentials`` are sessions: they go through ``AccountService.add`` with all its checks,
+        replace the account's session as a whole, and make the account if there is none. Other kinds are JSON objects for the adapter (a token), for an account that exists.
 
         Raises:
             NotFound: no such platform, or no such account.

@@ -95,12 +95,15 @@ class KeyringSource:
         return None, backend_name(offered)
 
     async def _call(self, backend: Any, call: Callable[[], T]) -> T:
+        from keyring.errors import InitError
         from keyring.errors import KeyringLocked as Locked
 
         try:
             return await _bounded(call, self._seconds)
         except Locked:
             raise _locked(backend, "is locked", "已锁定") from None
+        except InitError:  # Secret Service: a keyring had to be made or unlocked, and its dialog was closed or cannot be shown
+            raise _locked(backend, "could not be opened", "未能打开") from None
         except TimeoutError:
             shown = f"{self._seconds:g}"
             raise _locked(backend, f"did not answer within {shown} s", f"在 {shown} 秒内没有响应") from None

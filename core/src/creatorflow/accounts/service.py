@@ -17,10 +17,7 @@ from creatorflow.accounts.book import AccountBook, one_name_per_uid
 from creatorflow.accounts.context import Progress
 from creatorflow.accounts.locks import is_free
 from creatorflow.accounts.materials import (
-    COOKIES,
-    CREDENTIALS,
     PROXY,
-    STORAGE_STATE,
     check_name,
     read_materials,
     split_proxy,
@@ -150,7 +147,7 @@ class AccountService:
         proxy: str | None = None,
         check: bool = True,
     ) -> AccountView:
-        """Add an account, or give an existing one a new session.
+        """Add an account, or give an existing one a new session, which replaces the old one as a whole.
 
         Args:
             platform: a platform of the catalogue.
@@ -176,8 +173,8 @@ class AccountService:
         row = old or self._new(platform, name)
         await self._vault.open()  # no place for the secret: say so before the platform is asked
         shown, materials = split_proxy(row.proxy, proxy, materials)
-        if old is not None:
-            materials = await self._with_kept(old, materials, proxy_kept=proxy is None)
+        if proxy is None:
+            materials = await self._with_kept_proxy(row, materials)
         row = replace(row, proxy=shown)
         restored = False
         if check:
@@ -344,14 +341,10 @@ class AccountService:
             last_used_at=None,
         )
 
-    async def _with_kept(self, row: AccountRecord, materials: dict[str, Any], *, proxy_kept: bool) -> dict[str, Any]:
-        """Add what a new session leaves as it is: the other kind of login, and the proxy. What the adapter stored itself is not kept."""
-        kept = {CREDENTIALS} | ({PROXY} if proxy_kept else set())
-        if not materials.keys() & {COOKIES, STORAGE_STATE}:
-            kept |= {COOKIES, STORAGE_STATE}
-        found = await self._store.read(lambda connection: rows.list_secrets(connection, row.id))
-        wanted = [record for record in found if record.kind in kept - materials.keys()]
-        return {**{record.kind: await self._vault.unseal(row, record) for record in wanted}, **materials}
+    async def _with_kept_proxy(self, row: AccountRecord, materials: dict[str, Any]) -> dict[str, Any]:
+        """Add the stored address of the account's proxy, where that lies in the vault."""
+        record = await self._store.read(lambda connection: rows.secret(connection, row.id, PROXY))
+        return materials if record is None else {**materials, PROXY: await self._vault.unseal(row, record)}
 
     async def _announce(self, row: AccountRecord, restored: bool) -> None:
         for callback in self._restored if restored else ():
