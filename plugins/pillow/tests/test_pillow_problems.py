@@ -59,6 +59,16 @@ async def test_a_flipped_bit_in_a_png(images: PillowImages, tmp_path: Path, scen
     await refused(images, path, "damaged")
 
 
+async def test_a_wrong_checksum_in_a_png(images: PillowImages, tmp_path: Path, scene: Maker) -> None:
+    """The pixels decode; that a byte of the file changed on its way is seen by the checksum only."""
+    path = tmp_path / "checksum.png"
+    scene(320, 200).save(path)
+    data = bytearray(path.read_bytes())
+    data[data.rindex(b"IEND") - 5] ^= 0x01  # last byte of the checksum before the chunk IEND
+    path.write_bytes(data)
+    await refused(images, path, "damaged")
+
+
 async def test_missing_empty_and_strange_files(images: PillowImages, tmp_path: Path) -> None:
     await refused(images, tmp_path / "none.jpg", "missing")
     await refused(images, tmp_path, "no_file")

@@ -156,11 +156,20 @@ async def test_the_site_refuses_the_same_words_again(
 
 
 @pytest.mark.parametrize("ok", [0, 1])
-async def test_delayed_is_accepted(sandbox: BackgroundSandbox, weibo: WeiboAdapter, commit: Any, ok: int) -> None:
-    sandbox.control.arm("accepted_delayed", ok=ok)
-    receipt = await publish(weibo, commit, draft())
-    assert receipt.delayed
-    assert [post.post_id for post in sandbox.control.posts()] == [receipt.post_id]
+async def test_accepted_with_delay_is_settled_by_reading(
+    sandbox: BackgroundSandbox, weibo: WeiboAdapter, commit: Any, ok: int
+) -> None:
+    """The replica answers 20032 without naming the post, which the facts leave open: no id, no receipt."""
+    sandbox.control.arm("accepted_delayed", ok=ok, seconds=90)
+    start = datetime.now(UTC)
+    with pytest.raises(Uncertain) as caught:
+        await publish(weibo, commit, draft())
+    assert caught.value.details["platform_code"] == 20032
+    assert list(await weibo.list_posts(start)) == []
+    sandbox.control.advance_clock(100)
+    (found,) = await weibo.list_posts(start)
+    (kept,) = sandbox.control.posts()
+    assert found.post_id == kept.post_id
 
 
 async def test_a_session_that_ends_in_between(sandbox: BackgroundSandbox, weibo: WeiboAdapter, commit: Any) -> None:

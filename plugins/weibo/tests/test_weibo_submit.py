@@ -91,6 +91,8 @@ NOT_KNOWN: list[Any] = [
     {"ok": 0},
     {"ok": 0, "error_code": 10010, "msg": "任务超时"},
     {"ok": 0, "error_code": 10001, "msg": "system error"},
+    {"ok": 0, "error_code": "10003", "msg": "远程服务出错"},
+    {"ok": 0, "error_code": 10009, "msg": "任务过多"},
     {"ok": 0, "msg": "系统繁忙，请稍后再试"},
     {"data": POST},
     {"msg": "?"},
