@@ -289,6 +289,17 @@ async def test_a_demanded_declaration_is_asked_for_and_the_answer_resumes(app: A
     assert len(site.posts) == 1
 
 
+@pytest.mark.parametrize(("hours", "state"), [(1, "scheduled"), (-1, "missed")])
+async def test_an_answer_does_not_change_the_time(app: App, site: Site, hours: int, state: str) -> None:
+    job = await publish(app, target="asking:alice", at=datetime.now(UTC) + timedelta(hours=hours))
+    assert job.state == "waiting_human"
+    task = (await app.tasks.list(["open"]))[0]
+    await app.tasks.answer(task.task_id, "true", "tester")
+    assert job.job_id is not None
+    assert (await app.publisher.get(job.job_id)).state == state
+    assert site.posts == []
+
+
 async def test_another_uid_stops_the_job(app: App, site: Site) -> None:
     site.uid = "somebody else"
     job = await publish(app)

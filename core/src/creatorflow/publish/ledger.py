@@ -7,7 +7,7 @@ import json
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from creatorflow.api import Content, Draft, DuplicateContent, JobState, KeyMismatch, NotFound, ProofRung, Text
@@ -231,6 +231,26 @@ class Ledger:
     def _close_tasks(self, connection: Connection, job_id: str) -> None:
         for task in tasks.list_tasks(connection, states=["open"], job_id=job_id):
             self._tasks.close(connection, task.task_id, "obsolete")
+
+    async def resume(self, job: JobRecord, **values: Any) -> JobRecord:
+        """Let a parked job go on: due, back to its schedule when that is still to come, or missed when its time is over."""
+        return await self.write(lambda connection: self._resumed(connection, job, values))
+
+    def _resumed(self, connection: Connection, job: JobRecord, values: dict[str, Any]) -> JobRecord:
+        moment = now()
+        if job.due_at is None or job.due_at <= moment <= job.due_at + timedelta(minutes=job.late_minutes or 0):
+            return self.moved(connection, job, JobState.DUE, **values)
+        if moment < job.due_at:
+            return self.moved(connection, job, JobState.SCHEDULED, **values)
+        reason = Text(
+            en=f"Missed: it was due {job.due_at:%Y-%m-%d %H:%M} UTC, too long ago to send it without asking. "
+            f"'creatorflow jobs retry {job.job_id}' sends it now.",
+            zh=f"已错过：应在 {job.due_at:%Y-%m-%d %H:%M} UTC 发布，超时过久，不再自动发送。"
+            f"可用 'creatorflow jobs retry {job.job_id}' 立即发送。",
+        )
+        missed = self.moved(connection, job, JobState.MISSED, reason=reason, **values)
+        self._tasks.open(connection, kind="missed", prompt=reason, account_id=job.account_id, job_id=job.job_id)
+        return missed
 
     def proved(self, connection: Connection, job: JobRecord, rung: ProofRung) -> JobRecord:
         """Record a higher proof rung of a confirmed post."""

@@ -59,7 +59,7 @@ class People:
         accounts.register_session_restored(self.session_restored)
 
     async def question_answered(self, task: TaskRecord) -> None:
-        """Merge the answer into the content; with the last question answered the job is due again."""
+        """Merge the answer into the content; with the last question answered the job goes on."""
         assert task.job_id is not None
         job = await self._ledger.get(task.job_id)
         if job.state != JobState.WAITING_HUMAN.value:
@@ -73,7 +73,7 @@ class People:
         values: dict[str, Any] = {"content": content.model_dump(mode="json")}
         if plan.ok:
             values |= {"draft": plan.draft.model_dump(mode="json"), "payload_hash": plan.payload_hash}
-            await self._ledger.move(job, JobState.DUE, **values)
+            await self._ledger.resume(job, **values)
         else:
             await self._ledger.write(
                 lambda connection: jobs.change_job(connection, job.job_id, [JobState.WAITING_HUMAN.value], **values)
@@ -96,4 +96,4 @@ class People:
         )
         for job in waiting:
             if job.account_id == account.id and job.draft is not None:
-                await self._ledger.move(job, JobState.DUE)
+                await self._ledger.resume(job)

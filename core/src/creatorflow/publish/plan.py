@@ -200,7 +200,9 @@ class Planner:
                     f"{'、'.join(rules.mimes)}，最大 {rules.max_bytes} 字节。",
                 )
                 findings.append(finding(Severity.BLOCKING, "image_not_accepted", "images", what, hint))
-            files.append(MediaFile(path=stored.path, name=ref, sha256=stored.sha256, mime=stored.mime, size=stored.size))
+            files.append(
+                MediaFile(path=stored.path, name=ref, sha256=stored.sha256, mime=stored.mime, size=stored.size)
+            )
         return tuple(files), findings
 
 

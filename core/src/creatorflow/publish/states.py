@@ -10,7 +10,7 @@ TRANSITIONS: dict[S, frozenset[S]] = {
     S.SCHEDULED: frozenset({S.DUE, S.MISSED, S.CANCELLED}),
     S.DUE: frozenset({S.PREPARING, S.WAITING_NETWORK, S.WAITING_HUMAN, S.FAILED, S.MISSED, S.CANCELLED}),
     S.WAITING_NETWORK: frozenset({S.DUE, S.MISSED, S.CANCELLED}),
-    S.WAITING_HUMAN: frozenset({S.DUE, S.MISSED, S.CANCELLED}),
+    S.WAITING_HUMAN: frozenset({S.SCHEDULED, S.DUE, S.MISSED, S.CANCELLED}),
     # Nothing has been sent yet. "confirmed" only when an earlier attempt's post turns up in the check before a retry.
     S.PREPARING: frozenset({S.INTENT, S.DUE, S.WAITING_NETWORK, S.WAITING_HUMAN, S.FAILED, S.CANCELLED, S.CONFIRMED}),
     # From here on the irreversible step may have happened: no way back to "due".

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from creatorflow.accounts.locks import AccountLock
@@ -171,22 +170,7 @@ class JobWorkers:
 
     async def release(self, job: JobRecord) -> JobRecord:
         """Let a job whose time has come go on, or call it missed when it is too late to send it without permission."""
-        if job.state == JobState.DUE.value:
-            return job
-        if job.due_at is not None and now() > job.due_at + timedelta(minutes=job.late_minutes or 0):
-            reason = Text(
-                en=f"Missed: it was due {job.due_at:%Y-%m-%d %H:%M} UTC, too long ago to send it without asking. "
-                f"'creatorflow jobs retry {job.job_id}' sends it now.",
-                zh=f"已错过：应在 {job.due_at:%Y-%m-%d %H:%M} UTC 发布，超时过久，不再自动发送。"
-                f"可用 'creatorflow jobs retry {job.job_id}' 立即发送。",
-            )
-            return await self._ledger.write(lambda connection: self._missed(connection, job, reason))
-        return await self._ledger.move(job, JobState.DUE)
-
-    def _missed(self, connection: Connection, job: JobRecord, reason: Text) -> JobRecord:
-        missed = self._ledger.moved(connection, job, JobState.MISSED, reason=reason)
-        self._tasks.open(connection, kind="missed", prompt=reason, account_id=job.account_id, job_id=job.job_id)
-        return missed
+        return job if job.state == JobState.DUE.value else await self._ledger.resume(job)
 
     async def cancel(self, job_id: str) -> bool:
         """Stop this process's work on a job, unless it is past its intent; say whether this process had it."""
