@@ -138,6 +138,22 @@ def memory_vault(store: Store, settings: Settings) -> Vault:
     return Vault(store, settings.directories, settings, backends=[backend_name(keyring.get_keyring())])
 
 
+SECRET = {"value": "the-secret-of-alice"}
+
+
+async def keep(vault: Vault, store: Store, row: AccountRecord, kind: str = "token") -> None:
+    """Seal and store one secret."""
+    record = await vault.seal(row, kind, SECRET)
+    await store.write(lambda connection: vault.put(connection, record))
+
+
+async def read(vault: Vault, store: Store, row: AccountRecord, kind: str = "token") -> object:
+    """Open the stored secret."""
+    record = await store.read(lambda connection: rows.secret(connection, row.id, kind))
+    assert record is not None
+    return await vault.unseal(row, record)
+
+
 # --- a platform: an adapter installed like any other, and its site
 
 HOST = "pinboard.example"
@@ -164,6 +180,7 @@ def creatorflow_platform_adapters():
 """
 
 _ADAPTER = """
+from urllib.parse import quote
 from creatorflow.api import CredentialRejected, PlatformAdapter, SessionInfo, Text, Unavailable
 
 class Adapter(PlatformAdapter):
@@ -172,7 +189,7 @@ class Adapter(PlatformAdapter):
     async def check_session(self):
         credentials = await self.context.secrets.get("credentials") or {}
         token = await self.context.secrets.get("token") or {}
-        headers = {"X-App": credentials.get("secret", ""), "X-Token": token.get("value", "")}
+        headers = {"X-App": credentials.get("secret", ""), "X-Token": quote(token.get("value", ""))}
         answer = await self.context.http.request("GET", "https://pinboard.example/me", headers=headers)
         if answer.status_code == 401:
             raise CredentialRejected(Text(en="Pinboard says: log in again.", zh="图钉板要求重新登录。"))

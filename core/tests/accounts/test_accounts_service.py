@@ -18,6 +18,7 @@ from creatorflow.api.errors import (
     VaultError,
 )
 from creatorflow.api.publishing import JobState
+from creatorflow.log import redact
 from creatorflow.plugins import Catalogue
 from creatorflow.store import AccountRecord, JobRecord, Store
 from creatorflow.store import jobs as job_rows
@@ -374,6 +375,7 @@ async def test_a_proxy_password_lies_in_the_vault_only(team: Team, monkeypatch: 
     assert row.proxy == "http://127.0.0.1:9"
     assert await team.kinds(row) == ["cookies", "proxy"]
     assert "passw0rd" not in f"{view} {await team.told()}"
+    assert redact("it said proxy-passw0rd") == "it said [redacted]"
     await team.accounts.add("pinboard", "alice", cookies={"sid": "alice-session-2"})
     assert ((await row_of(team)).proxy, await team.kinds(row)) == ("http://127.0.0.1:9", ["cookies", "proxy"])
     await team.accounts.check("pinboard:alice")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from creatorflow.accounts.materials import COOKIES, CREDENTIALS, PROXY, STORAGE_STATE
-from creatorflow.accounts.vault import Vault
+from creatorflow.accounts.vault import Vault, remember_secrets
 from creatorflow.accounts.views import account_ref, public_id
 from creatorflow.api.context import AccountRef, Clock, HttpClient, HumanTask
 from creatorflow.api.errors import Cause, HumanNeeded, PluginError, Text
@@ -93,6 +93,7 @@ class AccountSecrets:
                 )
             )
         if self._given is not None:
+            remember_secrets(dict(value))
             self._given[name] = dict(value)
             return
         record = await self._vault.seal(self._account, name, dict(value))

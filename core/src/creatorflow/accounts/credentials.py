@@ -8,7 +8,7 @@ from typing import Any
 from creatorflow.accounts.materials import COOKIES, CREDENTIALS, STORAGE_STATE
 from creatorflow.accounts.service import AccountService
 from creatorflow.accounts.vault import Vault
-from creatorflow.accounts.views import AccountStatus, CredentialView
+from creatorflow.accounts.views import CredentialView
 from creatorflow.api.errors import InvalidInput, NotFound, Text
 from creatorflow.store import AccountRecord, Connection, SecretRecord, Store
 from creatorflow.store import accounts as rows
@@ -31,7 +31,8 @@ class CredentialService:
         """Store one secret of an account.
 
         ``cookies``, ``storage_state`` and ``credentials`` are sessions: they go through ``AccountService.add`` with all its checks,
-        replace the account's session as a whole, and make the account if there is none. Other kinds are JSON objects for the adapter (a token), for an account that exists.
+        replace the account's session as a whole, and make the account if there is none. Other kinds
+        are JSON objects for the adapter (a token), for an account that exists.
 
         Raises:
             NotFound: no such platform, or no such account.
@@ -83,12 +84,11 @@ class CredentialService:
         row = await self._accounts.get(account, platform)
         await self._must(row, kind)
 
-        def work(connection: Connection) -> None:
-            rows.delete_secret(connection, row.id, kind)
-            if kind in _SESSION:
-                rows.change_account(connection, row.id, status=AccountStatus.EXPIRED)
-
-        await self._store.write(work)
+        await self._store.write(lambda connection: rows.delete_secret(connection, row.id, kind))
+        if kind in _SESSION:
+            await self._accounts.mark_expired(
+                row, Text(en=f"Its {kind} were deleted from the vault.", zh=f"其 {kind} 已从保险库中删除。")
+            )
 
     async def _must(self, row: AccountRecord, kind: str) -> SecretRecord:
         record = await self._store.read(lambda connection: rows.secret(connection, row.id, kind))

@@ -102,7 +102,9 @@ class KeyringSource:
             return await _bounded(call, self._seconds)
         except Locked:
             raise _locked(backend, "is locked", "已锁定") from None
-        except InitError:  # Secret Service: a keyring had to be made or unlocked, and its dialog was closed or cannot be shown
+        except (
+            InitError
+        ):  # Secret Service: a keyring had to be made or unlocked, and its dialog was closed or cannot be shown
             raise _locked(backend, "could not be opened", "未能打开") from None
         except TimeoutError:
             shown = f"{self._seconds:g}"

@@ -133,7 +133,7 @@ async def hold_file(lock: FileLock, *, budget_s: float, on_wait: Callable[[float
 
 def _file_lock(path: Path) -> FileLock:
     # One lock object may be acquired and released on different threads; each object is a holder of its own.
-    return FileLock(str(path), thread_local=False)
+    return FileLock(str(path), thread_local=False, mode=0o600)
 
 
 def _place(directories: Directories, account_row_id: str) -> Path:

@@ -6,7 +6,7 @@ import math
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from creatorflow.api.descriptors import PlatformDescriptor
 from creatorflow.api.errors import InvalidInput, Text
@@ -133,7 +133,8 @@ def split_proxy(kept: str | None, proxy: str | None, materials: dict[str, Any]) 
     if parts.username is None and parts.password is None:
         return proxy, materials
     bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-    return bare, {**materials, PROXY: {"url": proxy}}
+    # The password by itself too: what lies in the vault is what the log's redaction gets to know.
+    return bare, {**materials, PROXY: {"url": proxy, "password": unquote(parts.password or "")}}
 
 
 def _storage_state(value: Any, domain: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from creatorflow.accounts.materials import (
     read_materials,
     split_proxy,
 )
-from creatorflow.accounts.vault import Vault
+from creatorflow.accounts.vault import Vault, remember_secrets
 from creatorflow.accounts.views import AccountStatus, AccountView, public_id
 from creatorflow.api.errors import CreatorFlowError, CredentialRejected, Text, Unavailable
 from creatorflow.api.publishing import JobState, PlatformAdapter, SessionInfo
@@ -169,10 +169,12 @@ class AccountService:
         descriptor = self._catalogue.platform(platform)
         name = check_name(name)
         materials = read_materials(descriptor, storage_state=storage_state, cookies=cookies, credentials=credentials)
+        remember_secrets(materials)  # before anything can fail with one of them in its message
         old = await self._same_name(platform, name)
         row = old or self._new(platform, name)
         await self._vault.open()  # no place for the secret: say so before the platform is asked
         shown, materials = split_proxy(row.proxy, proxy, materials)
+        remember_secrets(materials.get(PROXY))
         if proxy is None:
             materials = await self._with_kept_proxy(row, materials)
         row = replace(row, proxy=shown)

@@ -21,7 +21,7 @@ from creatorflow.log import get_logger, register_secret
 from creatorflow.store import AccountRecord, Connection, SecretRecord, Store, VaultKeyRecord
 from creatorflow.store import accounts as rows
 
-__all__ = ["Vault", "VaultStatus"]
+__all__ = ["Vault", "VaultStatus", "remember_secrets"]
 
 _KEYRING, _SEALED = "keyring", "sealed"
 _CREATION_S = 120.0
@@ -108,7 +108,7 @@ class Vault:
             created_at: of the record that this one replaces.
         """
         master = await self._key()
-        _register(value)
+        remember_secrets(value)
         now = datetime.now(UTC)
         record_id = uuid.uuid4().hex
         plain = json.dumps(value, separators=(",", ":")).encode()
@@ -162,7 +162,7 @@ class Vault:
                 ),
                 {"account": who, "kind": record.kind},
             ) from None
-        _register(value)
+        remember_secrets(value)
         return value
 
     async def status(self, *, probe: bool = False) -> VaultStatus:
@@ -372,7 +372,8 @@ def _bound(account: AccountRecord, record_id: str, kind: str) -> tuple[str, ...]
     return (account.platform, account.account_name, account.environment, record_id, kind)
 
 
-def _register(value: Any) -> None:
+def remember_secrets(value: Any) -> None:
+    """Make the secret strings of a JSON value known to the redaction; what only describes a cookie stays readable."""
     for leaf in _leaves(value, described=False):
         register_secret(leaf)
 
