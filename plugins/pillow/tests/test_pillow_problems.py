@@ -222,6 +222,19 @@ async def test_a_killed_child_is_an_error_about_its_picture(
     assert str(tmp_path / "big.png") in caught.value.text.zh
 
 
+async def test_the_child_inherits_no_secret(
+    context: ProcessorContext, tmp_path: Path, noise: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREATORFLOW_VAULT_PASSPHRASE", "correct horse")
+    task, child = await busy(context, tmp_path, noise)
+    environment = Path(f"/proc/{child.pid}/environ").read_bytes()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert b"correct horse" not in environment
+    assert b"PATH=" in environment
+
+
 async def test_cancelling_kills_the_child(context: ProcessorContext, tmp_path: Path, noise: Maker) -> None:
     task, child = await busy(context, tmp_path, noise)
     task.cancel()
