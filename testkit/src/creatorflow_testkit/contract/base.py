@@ -44,7 +44,7 @@ class ContractBase:
         visibility_words: our word to the site's own, where they differ, as the replica's ledger records it.
         declaration_words: our declaration to the site's own value, where they differ, as the replica's ledger records it.
         settle_s: seconds within which the replica's lists are complete; stands in for the descriptor's ``settle_s``.
-        patience_s: seconds that a publishing request waits for its answer here, whatever the adapter asks for.
+        patience_s: seconds after which the adapter's one request gives up where the answer comes too late, whatever time-out it asks for.
     """
 
     platform: ClassVar[str] = ""

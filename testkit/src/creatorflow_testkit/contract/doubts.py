@@ -29,6 +29,7 @@ class DoubtTests(ContractBase):
     @scenario
     async def test_answer_too_late_is_read_back(self, world: World) -> None:
         """The answer comes after the adapter's patience."""
+        world.spy.patience_s = self.patience_s
         await world.arm("answer_delayed", seconds=self.patience_s + 1.5)
         await _found_by_reading(world, await world.publish(world.content()))
 

@@ -113,7 +113,7 @@ class PublishingTests(ContractBase):
     async def test_waits_until_the_post_is_listed(self, world: World) -> None:
         """A post that lists show late is accepted first; asked to wait, the engine sees it listed."""
         world.needs_read_back()
-        await world.arm("list_delay", seconds=1.2)
+        await world.arm("list_delay", seconds=60)
         job = await world.publish(world.content())
         assert (job.state, job.proof) == ("confirmed", "accepted"), job.reason
         await world.arm("list_delay", seconds=0.7)

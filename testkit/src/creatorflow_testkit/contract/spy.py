@@ -45,7 +45,7 @@ class Spy:
 
     Attributes:
         site: the replica.
-        patience_s: longest time that a request after ``arm`` may wait for its answer, seconds.
+        patience_s: longest time that a request after ``arm`` may wait for its answer, seconds; None: as long as the adapter says.
         calls: names of adapter methods in the order they were called, over all adapters of the engine.
         arms: every ``arm``.
         submits: how often ``submit`` was called.
@@ -55,7 +55,7 @@ class Spy:
     """
 
     site: ContractSite
-    patience_s: float
+    patience_s: float | None = None
     calls: list[str] = field(default_factory=list)
     arms: list[Arm] = field(default_factory=list)
     submits: int = 0
@@ -77,7 +77,7 @@ class Spy:
                 send = client.request
 
                 async def request(*given: Any, timeout_s: float = 30.0, **more: Any) -> Any:
-                    limit = min(timeout_s, spy.patience_s) if spy._armed else timeout_s
+                    limit = min(timeout_s, spy.patience_s) if spy._armed and spy.patience_s else timeout_s
                     return await send(*given, timeout_s=limit, **more)
 
                 client.request = request  # type: ignore[method-assign]

@@ -229,7 +229,7 @@ async def open_world(kit: ContractBase, site: ContractSite, directory: Path) -> 
     folder = directory / "content"
     folder.mkdir()
     app = App.load(home, {"CREATORFLOW_VAULT_PASSPHRASE": secrets.token_urlsafe(16)}, locale="en")
-    spy = Spy(site, kit.patience_s)
+    spy = Spy(site)
     vars(app)["outbound"] = spy.factory(app.settings)  # a cached property: the app's own factory is never made
     world = World(kit, site, app, spy, folder)
     try:
