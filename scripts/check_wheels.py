@@ -3,7 +3,8 @@
 1. Every wheel carries its licence, notice, read-me and py.typed.
 2. The core wheel alone, in a clean environment, lists its capabilities and names no platform.
 3. Each plugin's wheel beside it appears in the catalogue.
-4. examples/third_party_adapter, which is no workspace member, passes its own tests beside the built wheels.
+4. With a distribution beside them whose plugin raises at import, that one is listed as failed and a whole publish (the demo) still works.
+5. examples/third_party_adapter, which is no workspace member, passes its own tests beside the built wheels.
 
 Nothing is taken from the source tree but the example; versions come from requirements/dev.txt.
 """
@@ -120,6 +121,46 @@ class Check:
                 if states.get(entry) != "loaded":
                     raise Failure(f"{member.name} is installed, but the catalogue says {states}")
 
+    def beside_a_broken_plugin(self) -> None:
+        """A plugin that cannot even be imported is named, and stops nobody else's publish.
+
+        Raises:
+            Failure: it is not listed as failed, or the demo did not publish.
+        """
+        bin_folder = self.environment("broken")
+        extras = [f"{self.wheels[member.name]}[sandbox]" for member in plugin_members() if "sandbox" in member.extras]
+        plain = [self.wheels[member.name] for member in plugin_members() if "sandbox" not in member.extras]
+        self.install(bin_folder, self.wheels["creatorflow"], self.wheels["creatorflow-testkit"], *plain, *extras)
+        where = run(
+            bin_folder / "python",
+            "-c",
+            "import sysconfig; print(sysconfig.get_path('purelib'))",
+            cwd=self.scratch,
+            home=self.scratch,
+        )
+        site = Path(where.strip())
+        (site / "creatorflow_broken.py").write_text("raise RuntimeError('this plugin is broken on purpose')\n")
+        info = site / "creatorflow_broken-9.9.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: creatorflow-broken\nVersion: 9.9\n")
+        (info / "entry_points.txt").write_text("[creatorflow]\nbroken = creatorflow_broken\n")
+        entries = {plugin["name"]: plugin for plugin in self.capabilities(bin_folder)["plugins"]}
+        broken = entries.get("broken", {})
+        if (
+            broken.get("state") != "failed"
+            or broken.get("version") != "9.9"
+            or "on purpose" not in str(broken.get("error"))
+        ):
+            raise Failure(f"the broken plugin is listed as {broken}")
+        run(
+            bin_folder / "creatorflow",
+            "demo",
+            "--posts",
+            ROOT / "examples" / "posts",
+            cwd=self.scratch,
+            home=self.scratch,
+        )
+
     def third_party(self) -> None:
         """A stranger's adapter, outside the workspace, passes its own tests beside the wheels.
 
@@ -150,6 +191,7 @@ def main() -> int:
         for name, step in (
             ("every wheel is complete", check.build),
             ("the core wheel alone, then with the plugins", check.core_alone),
+            ("beside a plugin that raises, a publish still works", check.beside_a_broken_plugin),
             ("a third party's adapter beside the wheels", check.third_party),
         ):
             start = time.monotonic()

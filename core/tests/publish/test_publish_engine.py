@@ -43,6 +43,14 @@ def fail(error: BaseException) -> Callable[[], None]:
     return hook
 
 
+def post_and(site: Site, error: BaseException) -> Callable[[], None]:
+    def hook() -> None:
+        site.make("第一条内容")
+        raise error
+
+    return hook
+
+
 async def publish(app: App, text: str = "第一条内容", target: str = "toy:alice", **options: object) -> JobView:
     return (await app.publisher.publish({"text": text}, [target], **options))[0]  # type: ignore[arg-type]
 
@@ -213,7 +221,7 @@ async def test_a_weak_read_back_leaves_the_verdict_to_a_person(app: App, site: S
 
 
 async def test_two_posts_that_fit_are_a_persons_matter(app: App, site: Site) -> None:
-    site.hooks["posted"] = lambda: site.make("第一条内容") and fail(Unavailable(T))()
+    site.hooks["posted"] = post_and(site, Unavailable(T))
     job = await publish(app)
     assert job.state == "needs_attention"
     assert job.job_id is not None
@@ -239,7 +247,7 @@ async def test_a_duplicate_refusal_of_a_second_attempt_is_evidence(app: App, sit
     assert job.job_id is not None
     await app.publisher.reconcile(job.job_id, wait_s=3.0)
     site.listed = False
-    site.hooks["armed"] = lambda: site.make("第一条内容") and fail(Refused(T, {"duplicate": True}))()
+    site.hooks["armed"] = post_and(site, Refused(T, {"duplicate": True}))
     assert (await app.publisher.retry(job.job_id)).state == "uncertain"
     site.listed = True
     assert (await app.publisher.reconcile(job.job_id))[0].state == "confirmed"
