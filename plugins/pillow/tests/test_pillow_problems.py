@@ -227,7 +227,7 @@ async def test_the_child_inherits_no_secret(
 ) -> None:
     monkeypatch.setenv("CREATORFLOW_VAULT_PASSPHRASE", "correct horse")
     task, child = await busy(context, tmp_path, noise)
-    environment = Path(f"/proc/{child.pid}/environ").read_bytes()
+    environment = _environment(child.pid)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -241,6 +241,10 @@ async def test_cancelling_kills_the_child(context: ProcessorContext, tmp_path: P
     with pytest.raises(asyncio.CancelledError):
         await task
     assert child.returncode == -signal.SIGKILL
+
+
+def _environment(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/environ").read_bytes()
 
 
 def _cpu_used(pid: int) -> bool:
