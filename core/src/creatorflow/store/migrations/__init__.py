@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from creatorflow.api.errors import StorageError, Text
 from creatorflow.store.schema import HEAD, metadata
 
-__all__ = ["script_directory", "upgrade"]
+__all__ = ["run", "script_directory", "upgrade"]
 
 
 def script_directory() -> ScriptDirectory:
@@ -37,13 +37,13 @@ def upgrade(engine: Engine, path: Path, version: str) -> None:
                 zh=f"数据库“{path}”由更新版本的 CreatorFlow 写入（结构版本 {version}，本程序为 {HEAD}）。请运行：pip install -U creatorflow",
             )
         )
-    config = Config()
+    run(engine, scripts, HEAD)
+
+
+def run(engine: Engine, scripts: ScriptDirectory, head: str) -> None:
+    """Apply every migration up to ``head`` in one transaction: all of them, or none."""
     with (
-        EnvironmentContext(
-            config,
-            scripts,
-            fn=lambda rev, _context: scripts._upgrade_revs(HEAD, rev),
-        ) as environment,
+        EnvironmentContext(Config(), scripts, fn=lambda rev, _context: scripts._upgrade_revs(head, rev)) as environment,
         engine.connect().execution_options(creatorflow_begin="BEGIN IMMEDIATE") as connection,
     ):
         environment.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)
