@@ -58,7 +58,7 @@ def test_one_post_travels_the_whole_way(sidecar: Any, site: BackgroundSandbox, t
     assert job["post_url"].startswith("https://weibo.com/")
     assert job["proof"] == "listed"
 
-    changes = []
+    changes: list[dict[str, Any]] = []
     while not changes or changes[-1]["state"] != "confirmed" or changes[-1]["proof"] != "listed":
         changes.append(sidecar.notification("publish.state_changed"))
     assert [change["state"] for change in changes if change["state"] != change["previous"]] == [

@@ -142,11 +142,11 @@ def spawn(tmp_path: Path) -> Iterator[Callable[..., Host]]:
         **popen: Any,
     ) -> Host:
         stderr = (tmp_path / f"stderr-{len(hosts)}.txt").open("wb")
+        popen.setdefault("stderr", stderr)
         process = subprocess.Popen(
             command or [sys.executable, "-X", "dev", "-W", "ignore::ResourceWarning", str(PEER), *arguments],
             stdin=popen.pop("stdin", subprocess.PIPE),
             stdout=popen.pop("stdout", subprocess.PIPE),
-            stderr=stderr,
             env={**os.environ, "CREATORFLOW_LOCALE": "en", **(env or {})},
             **popen,
         )

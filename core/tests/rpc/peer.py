@@ -12,9 +12,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from creatorflow.api.errors import DuplicateContent, Text
+from creatorflow.log import configure_logging, get_logger
 from creatorflow.rpc.pipes import take_over
 from creatorflow.rpc.registry import Effect, Idempotency, Method, MethodRegistry
 from creatorflow.rpc.session import Call, Limits, Session
+from creatorflow.rpc.stderr import log_stream
 from creatorflow.rpc.stdio import StdioServer, leave
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -179,6 +181,19 @@ async def emit(call: Call, params: Emit) -> int:
     return params.count
 
 
+async def chatter(call: Call, params: Emit) -> int:
+    """Logs much, into a pipe that nobody may be reading."""
+    for number in range(params.count):
+        get_logger("peer").warning("a line", number=number, pad="x y " * (params.size // 4))
+    return params.count
+
+
+async def stuck(call: Call, params: Sleep) -> str:
+    """Blocks a thread that nobody can stop."""
+    await asyncio.to_thread(time.sleep, params.seconds)
+    return "done"
+
+
 def shutdown(call: Call, params: None) -> dict[str, bool]:
     call.session.quit.set()
     return {"draining": True}
@@ -202,6 +217,8 @@ REGISTRY = MethodRegistry(
         method("finisher", finisher, Sleep),
         method("fixed", sleep, Sleep, cancellable=False),
         method("impatient", sleep, Sleep, timeout_s=0.2),
+        method("stuck", stuck, Sleep),
+        method("chatter", chatter, Emit),
         method("noise", noise),
         method("boom", boom, Anything),
         method("odd", odd, Anything),
@@ -227,10 +244,11 @@ async def main(arguments: list[str]) -> None:
         version="test",
     )
     await server.run()
+    leave(0)
 
 
 if __name__ == "__main__":
     PIPES = take_over()
     threading.excepthook = lambda args: sys.stderr.write(f"thread died: {args.exc_value!r}\n")
+    configure_logging(stream=log_stream())
     asyncio.run(main(sys.argv[1:]))
-    leave(0)

@@ -35,9 +35,10 @@ def serve(program: Program, stdio: bool) -> int:
     from creatorflow.app import App
     from creatorflow.log import configure_logging
     from creatorflow.rpc.serving import serve_stdio
+    from creatorflow.rpc.stderr import log_stream
 
     settings = program.settings
     log_dir = settings.directories.logs if settings.log.file else None
-    configure_logging(settings.log.level, content=settings.log.content, log_dir=log_dir)
+    configure_logging(settings.log.level, content=settings.log.content, log_dir=log_dir, stream=log_stream())
     asyncio.run(serve_stdio(App(settings), pipes))
     return 0
