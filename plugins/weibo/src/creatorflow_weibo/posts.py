@@ -48,6 +48,7 @@ async def own_posts(
         Unavailable: a page is missing or unreadable. A list cut short would make a published post look absent.
     """
     found: dict[str, RemotePost] = {}
+    seen: set[str | None] = set()
     cursor = ""
     for number in range(1, _MAX_PAGES + 1):
         page = await client.own_page(uid, number, cursor)
@@ -59,7 +60,10 @@ async def own_posts(
                 found[post.post_id] = post
         # a pinned post stands first however old it is; the last unpinned one tells how far back the page reaches
         reach = [moment for item, moment in zip(page.items, moments, strict=True) if not _is_pinned(item)]
-        if (reach and reach[-1] < since) or (not page.items and page.next_cursor in ("", cursor)):
+        seen |= {post_id_of(item) for item in page.items}
+        # Only two signals that agree end the list early: no cursor, and as many posts as the list says there are.
+        whole = not page.next_cursor and 0 < (page.total or 0) <= len(seen)
+        if whole or (reach and reach[-1] < since) or (not page.items and page.next_cursor in ("", cursor)):
             return sorted(found.values(), key=lambda post: (post.created_at, int(post.post_id)), reverse=True)
         cursor = page.next_cursor
     raise Unavailable(
