@@ -181,21 +181,21 @@ def test_ordinary_lines_stay_as_they_are() -> None:
 
 def test_absolute_paths_become_a_digest_in_logs_and_stay_for_the_user() -> None:
     lines = {
-        "cannot read /home/me/posts/a.md: gone": "cannot read [path ",
+        "cannot read /srv/me/posts/a.md: gone": "cannot read [path ",
         'File "/tmp/x y/中文.png", line 3': 'File "[path ',
         r"open C:\Users\me\secret.txt now": "open [path ",
         r"open \\server\share\file.txt now": "open [path ",
-        "file:///home/me/a.md": "[path ",
+        "file:///srv/me/a.md": "[path ",
     }
     for line, start in lines.items():
         cleaned = redact(line)
         assert cleaned.startswith(start)
         assert not any(part in cleaned for part in ("me", "x y", "中文", "share"))
         assert redact(line, for_user=True) == line
-    assert redact("see /home/me/a.md, then").endswith(".md], then")
-    assert redact("/home/me/a.md") == redact("/home/me/a.md") != redact("/home/me/b.md")
-    assert redact(Path("/home/me/a.md")) == redact("/home/me/a.md")
-    assert redact(Path("/home/me/a.md"), for_user=True) == "/home/me/a.md"
+    assert redact("see /srv/me/a.md, then").endswith(".md], then")
+    assert redact("/srv/me/a.md") == redact("/srv/me/a.md") != redact("/srv/me/b.md")
+    assert redact(Path("/srv/me/a.md")) == redact("/srv/me/a.md")
+    assert redact(Path("/srv/me/a.md"), for_user=True) == "/srv/me/a.md"
     assert redact({"path": Path("rel/a.png")})["path"].startswith("[path ")
 
 
