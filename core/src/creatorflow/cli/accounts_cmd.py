@@ -81,9 +81,15 @@ def add(
     address = _proxy(proxy)
 
     async def work() -> AccountView:
+        _wake_waiting_jobs(program)
         return await program.app.accounts.add(platform, name, proxy=address, check=check, **materials)
 
     _show(program, program.run(work()), as_json=as_json)
+
+
+def _wake_waiting_jobs(program: Program) -> None:
+    """Have the jobs that wait for this session go on when it works again: the publisher listens from its making on."""
+    _ = program.app.publisher
 
 
 def _proxy(given: str | None) -> str | None:
@@ -198,6 +204,7 @@ def check(program: Program, account: Sequence[str], as_json: bool) -> None:
     target = split_target(account)
 
     async def work() -> AccountView:
+        _wake_waiting_jobs(program)
         return await program.app.accounts.check(target)
 
     view = program.run(work())

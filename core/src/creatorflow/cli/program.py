@@ -153,10 +153,15 @@ class Program:
         """Run async work with the services, and close them whatever happens."""
         import asyncio
 
-        self.log_for_people()
+        try:
+            self.log_for_people()
+            app = self.app
+        except BaseException:
+            work.close()  # else Python warns on stderr that it was never awaited
+            raise
 
         async def inside() -> T:
-            async with self.app:
+            async with app:
                 return await work
 
         return asyncio.run(inside())

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["worker"]
 
+#: Seconds that running jobs may take to finish after the signal; then unsent ones go back to "due".
+DRAIN_S = 15.0
+
 #: Events read at once.
 _PIECE = 500
 
@@ -42,11 +45,11 @@ async def _work(program: Program, once: bool, every: float | None) -> None:
     from creatorflow.app import SWEEP_S, App
 
     program.log_for_people("warning")
+    stop = asyncio.Event()
     # A service, not a person's command: what it leaves unsent goes on later.
-    async with App(program.settings) as app:
-        cursor = await app.events.tail()
-        stop = asyncio.Event()
-        with _signals(stop):
+    with _signals(stop):
+        async with App(program.settings) as app:
+            cursor = await app.events.tail()
             follower = asyncio.create_task(_follow(program, app, cursor))
             sweeping = asyncio.create_task(_once(app) if once else app.sweep_forever(every_s=every or SWEEP_S))
             stopping = asyncio.create_task(stop.wait())
@@ -57,10 +60,10 @@ async def _work(program: Program, once: bool, every: float | None) -> None:
                 )
             stopping.cancel()
             await _stop(sweeping)
-            await app.publisher.drain(15.0)
-            # The follower reads the log; what the drain wrote is in it before it is told to end.
+            await app.publisher.drain(DRAIN_S)
+            # What the drain wrote is in the log now; the follower may not have come to it.
             await _tell_all(program, app, follower)
-            if sweeping.done() and not sweeping.cancelled() and (error := sweeping.exception()) is not None:
+            if not sweeping.cancelled() and (error := sweeping.exception()) is not None:
                 raise error
 
 
@@ -116,7 +119,7 @@ def _line(program: Program, event: Event) -> None:
 def _signals(stop: asyncio.Event) -> Iterator[None]:
     """Turn SIGTERM and SIGINT into ``stop`` for the block."""
     loop = asyncio.get_running_loop()
-    numbers = (signal.SIGTERM, signal.SIGINT)
+    numbers = (signal.SIGINT, signal.SIGTERM)
     try:
         for number in numbers:
             loop.add_signal_handler(number, stop.set)
