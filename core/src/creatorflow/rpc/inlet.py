@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 __all__ = ["Inlet"]
 
-_CHUNK = 1 << 18  # bytes per read
+_CHUNK = 1 << 16  # bytes per read: what a pipe holds, and small enough for the allocator to keep
 _WINDOWS = sys.platform == "win32"
 
 
