@@ -182,7 +182,7 @@ def test_ordinary_lines_stay_as_they_are() -> None:
 def test_absolute_paths_become_a_digest_in_logs_and_stay_for_the_user() -> None:
     lines = {
         "cannot read /srv/me/posts/a.md: gone": "cannot read [path ",
-        'File "/tmp/x y/中文.png", line 3': 'File "[path ',
+        'File "/srv/x y/中文.png", line 3': 'File "[path ',
         r"open C:\Users\me\secret.txt now": "open [path ",
         r"open \\server\share\file.txt now": "open [path ",
         "file:///srv/me/a.md": "[path ",

@@ -70,7 +70,7 @@ class CreatorFlowSpecs:
         The ``loader`` names a subclass of ``creatorflow.api.PlatformAdapter``. Check it with the contract kit
         (``creatorflow_testkit.PlatformAdapterContract``) against a replica of the platform.
         """
-        raise NotImplementedError
+        return ()
 
     @hookspec
     def creatorflow_tools(self) -> Iterable[ToolMetadata]:
@@ -78,7 +78,7 @@ class CreatorFlowSpecs:
 
         The ``loader`` names a subclass of ``creatorflow.api.ToolInterface``; input and output schemas ship as files in the package.
         """
-        raise NotImplementedError
+        return ()
 
     @hookspec
     def creatorflow_content_processors(self) -> Iterable[ProcessorDescriptor]:
@@ -87,22 +87,22 @@ class CreatorFlowSpecs:
         The ``loader`` names a subclass of ``TextProcessor`` or ``ImageProcessor``, as ``processor_kind`` says. The plan picks the first
         one (by name) that accepts the MIME type at hand.
         """
-        raise NotImplementedError
+        return ()
 
     @hookspec
     def creatorflow_llm_providers(self) -> Iterable[LlmProviderDescriptor]:
         """Return the kinds of LLM endpoints that this plugin can talk to."""
-        raise NotImplementedError
+        return ()
 
     @hookspec
     def creatorflow_graphs(self) -> Iterable[GraphDescriptor]:
         """Return the graphs (YAML files in the package) that this plugin ships."""
-        raise NotImplementedError
+        return ()
 
     @hookspec
     def creatorflow_hot_topic_sources(self) -> Iterable[HotTopicSourceDescriptor]:
         """Return hot lists that need an account; public lists live in the bettafish plugin."""
-        raise NotImplementedError
+        return ()
 
     @hookspec
     def creatorflow_cli_commands(self) -> Iterable[CliCommandDescriptor]:
@@ -111,7 +111,7 @@ class CreatorFlowSpecs:
         ``click.get_current_context().obj`` is the program's ``creatorflow.cli.Program`` (home directory, locale, catalogue). A name that
         the core already uses is refused.
         """
-        raise NotImplementedError
+        return ()
 
 
 #: Hook name -> the descriptor type that its results must have.
