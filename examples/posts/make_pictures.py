@@ -198,8 +198,8 @@ def hills() -> Image.Image:
         ImageDraw.Draw(haze).ellipse((-wide * 0.2, base + 20, wide * 1.2, base + 260), fill=max(0, 70 - 20 * number))
         image.paste(Image.new("RGB", image.size, (252, 232, 206)), (0, 0), haze.filter(ImageFilter.GaussianBlur(60)))
     scatter(image, rng, [(wide * 0.06, high * 0.9), (wide * 0.16, high * 0.965), (wide * 0.93, high * 0.94)], (90, 130))
-    vertical(image, "山中何所有\n岭上多白云", (wide * 0.2, high * 0.09), 46, INK)
-    stamp(image, "秋游", (wide * 0.127, high * 0.42), 56)
+    vertical(image, "山中何所有\n岭上多白云", (wide * 0.29, high * 0.09), 46, INK)
+    stamp(image, "秋游", (wide * 0.217, high * 0.42), 56)
     return finish(image)
 
 
