@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from creatorflow.api import ContentError, Form, Visibility
 from creatorflow.publish import content_from_mapping, parse_post, read_post
 
@@ -119,6 +118,7 @@ def test_file_problems(tmp_path: Path) -> None:
 
 def test_rpc_content_takes_text_as_body_and_refuses_both() -> None:
     assert content_from_mapping({"text": "你好"}).body == "你好"
+    assert content_from_mapping({"topics": ("#秋天#",), "mentions": ["@小林"]}).topics == ("秋天",)
     with pytest.raises(ContentError, match="both"):
         content_from_mapping({"text": "a", "body": "b"})
     with pytest.raises(ContentError, match="Did you mean 'images'"):

@@ -104,7 +104,7 @@ def content_from_mapping(data: Mapping[str, Any]) -> Content:
                 ),
                 {"field": "text"},
             )
-        values["body"] = values.pop("text")
+        values["body"] = values.pop("text") or ""
     for key in values:
         if key not in _KEYS and key != "body":
             raise ContentError(
@@ -243,9 +243,9 @@ def _construct(node: yaml.Node) -> Any:
 
 def _validated(values: Mapping[str, Any], name: str | None, positions: Mapping[str, int]) -> Content:
     cleaned = dict(values)
-    if isinstance(cleaned.get("topics"), list):
+    if isinstance(cleaned.get("topics"), list | tuple):
         cleaned["topics"] = [str(topic).strip().strip("#").strip() for topic in cleaned["topics"]]
-    if isinstance(cleaned.get("mentions"), list):
+    if isinstance(cleaned.get("mentions"), list | tuple):
         cleaned["mentions"] = [str(mention).strip().lstrip("@") for mention in cleaned["mentions"]]
     try:
         content = Content.model_validate(cleaned)

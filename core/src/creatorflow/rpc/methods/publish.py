@@ -91,8 +91,10 @@ def _content(params: PublishPost | PlanPost) -> Content:
 
     Raises:
         RpcFault: ``invalid_params`` when both are there, or ``body`` and its alias.
+        ContentError: a topic or mention is not a bare name.
     """
     from creatorflow.api.content import Content
+    from creatorflow.publish import content_from_mapping
 
     fields = set(Content.model_fields) | {"text"}
     source: PublishPost | PlanPost | PostContent = params
@@ -105,17 +107,14 @@ def _content(params: PublishPost | PlanPost) -> Content:
                 f"帖子内容已放在 “content” 中，{beside[0]!r} 也应放在其中。",
             )
         source = params.content
-    values = {name: getattr(source, name) for name in fields & source.model_fields_set}
-    if "text" in values:
-        text = values.pop("text")
-        if "body" in values:
-            raise _wrong(
-                "text",
-                "'text' is another name of 'body'; send one of them.",
-                "“text” 是 “body” 的别名，请只保留一个。",
-            )
-        values["body"] = text or ""
-    return Content(**values)
+    values = source.model_dump(include=fields & source.model_fields_set, exclude_unset=True)
+    if {"text", "body"} <= values.keys():
+        raise _wrong(
+            "text",
+            "'text' is another name of 'body'; send one of them.",
+            "“text” 是 “body” 的别名，请只保留一个。",
+        )
+    return content_from_mapping(values)
 
 
 def _wrong(field: str, en: str, zh: str) -> RpcFault:
