@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from creatorflow.api import (
@@ -19,6 +20,8 @@ from creatorflow.api import (
     Unavailable,
 )
 from creatorflow.app import App
+from creatorflow.publish import PlanView
+from creatorflow.publish.plan import Planner
 
 from .conftest import Site
 from .steps import T, fail, publish
@@ -65,6 +68,29 @@ async def test_a_demanded_declaration_is_asked_for_and_the_answer_resumes(app: A
     assert list(task.choices) == ["true", "false"]
     await app.tasks.answer(task.task_id, "false", "tester")
     assert [item.state for item in await app.publisher.sweep()] == ["confirmed"]
+    assert len(site.posts) == 1
+
+
+async def test_a_waiting_publish_goes_on_although_the_answer_takes_time_to_work(
+    app: App, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = Planner.plan
+
+    async def slowly(self: Planner, *args: Any, **kwargs: Any) -> PlanView:
+        if await app.tasks.list():  # the plan that follows from the answer, not the first one
+            await asyncio.sleep(0.4)
+        return await planned(self, *args, **kwargs)
+
+    monkeypatch.setattr(Planner, "plan", slowly)
+    patient = app.settings.publish.model_copy(update={"human_wait_seconds": 20.0})
+    monkeypatch.setattr(app.publisher._workers, "_settings", app.settings.model_copy(update={"publish": patient}))
+    publishing = asyncio.create_task(publish(app, target="asking:alice"))
+    seen = 0
+    while not (found := await app.tasks.list(["open"])):
+        await app.events.wait(seen)
+        seen = await app.events.tail()
+    await app.tasks.answer(found[0].task_id, "false", "tester")
+    assert (await publishing).state == "confirmed"
     assert len(site.posts) == 1
 
 

@@ -25,6 +25,10 @@ __all__ = ["JobWorkers"]
 
 _log = get_logger("creatorflow.publish.workers")
 
+#: Seconds that the answering process may take from the answer to the job's next state, and between two looks at it.
+_ANSWER_S = 10.0
+_POLL_S = 0.1
+
 ProgressListener = Callable[[dict[str, Any]], None]
 
 
@@ -117,11 +121,19 @@ class JobWorkers:
             en="Waiting for a person: see 'creatorflow tasks list'", zh="等待人工处理：见 'creatorflow tasks list'"
         )
         self._report(job, "waiting_human", text, None)
-        while (left := deadline - asyncio.get_running_loop().time()) > 0:
-            open_tasks = [task for task in await self._tasks.list(["open"]) if task.job_id == job.job_id]
-            if not open_tasks:
+        clock, settled_by = asyncio.get_running_loop().time, None
+        while (moment := clock()) < deadline:
+            if (await self._ledger.get(job.job_id)).state != JobState.WAITING_HUMAN.value:
                 break
-            await self._tasks.wait(open_tasks[0].task_id, left)
+            open_tasks = [task for task in await self._tasks.list(["open"]) if task.job_id == job.job_id]
+            if open_tasks:
+                await self._tasks.wait(open_tasks[0].task_id, deadline - moment)
+                continue
+            # Answered, but whoever took the answer (perhaps another process) is still planning anew before it moves the job.
+            settled_by = settled_by or moment + _ANSWER_S
+            if moment >= settled_by:
+                break
+            await asyncio.sleep(_POLL_S)
         return (await self._ledger.get(job.job_id)).state == JobState.DUE.value
 
     async def reconcile(self, job: JobRecord, wait_s: float) -> JobRecord:
