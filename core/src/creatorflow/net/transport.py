@@ -98,7 +98,9 @@ def _proxy_pool(proxy: str, tls: ssl.SSLContext) -> httpcore.AsyncHTTPProxy:
     url = httpx.URL(proxy)
     return httpcore.AsyncHTTPProxy(
         proxy_url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=b"/"),
-        proxy_auth=(url.username.encode(), url.password.encode()) if url.userinfo else None,  # httpcore takes only ASCII text
+        proxy_auth=(url.username.encode(), url.password.encode())
+        if url.userinfo
+        else None,  # httpcore takes only ASCII text
         ssl_context=tls,
         proxy_ssl_context=tls if url.scheme == "https" else None,
         max_connections=MAX_CONNECTIONS,
