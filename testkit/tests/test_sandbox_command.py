@@ -133,5 +133,5 @@ def test_the_hook_module_is_light_and_names_the_command() -> None:
     )
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-        == "['sandbox'] []\n"
+        == "['demo', 'sandbox'] []\n"
     )

@@ -54,7 +54,7 @@ OFFICIAL: tuple[OfficialDistribution, ...] = (
     OfficialDistribution(name="markdown", kinds={"processor": ("markdown",)}, mimes=("text/markdown",)),
     OfficialDistribution(name="openai", kinds={"llm_provider": ("openai",)}),
     OfficialDistribution(name="pillow", kinds={"processor": ("pillow",)}, mimes=("image/*",)),
-    OfficialDistribution(name="testkit", kinds={"cli_command": ("sandbox",)}),
+    OfficialDistribution(name="testkit", kinds={"cli_command": ("demo", "sandbox")}),
     OfficialDistribution(name="wechat_mp", kinds={"platform": ("wechat_mp",)}),
     OfficialDistribution(name="weibo", kinds={"platform": ("weibo",)}),
     OfficialDistribution(name="xiaohongshu", kinds={"platform": ("xiaohongshu",)}),
