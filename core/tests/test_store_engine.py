@@ -220,6 +220,15 @@ asyncio.run(main())
         assert direct.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
 
 
+async def test_opening_a_fresh_database_together_never_fails(tmp_path: Path) -> None:
+    for n in range(40):  # the switch to WAL lost this race about once in a hundred openings
+        stores = [Store(tmp_path / str(n) / "creatorflow.db") for _ in range(4)]
+        await asyncio.gather(*(store.open() for store in stores))
+        await asyncio.gather(*(put(store, sha256=str(at)) for at, store in enumerate(stores)))
+        for store in stores:
+            await store.close()
+
+
 async def test_an_error_of_the_database_repeats_no_values(store: Store) -> None:
     def change(connection: Connection) -> None:
         connection.exec_driver_sql("INSERT INTO assets (sha256, mime) VALUES (?, ?)", ("my-private-words", "x"))
