@@ -238,6 +238,12 @@ async def test_an_expired_session_is_told_once_and_asks_for_a_login(team: Team) 
     assert "creatorflow accounts add pinboard alice" in task.prompt["en"]
     assert (await row_of(team)).uid == row.uid == "1001"
 
+    await team.tasks.answer(task.task_id, "done", by="cli")  # but it did not help
+    assert (await team.accounts.check("pinboard:alice")).status == AccountStatus.EXPIRED
+    [again] = await team.tasks.list(["open"])
+    assert again.task_id != task.task_id
+    assert len(await team.told("credential.expired")) == 1
+
 
 @pytest.mark.parametrize("how", ["add", "check"])
 async def test_a_session_that_works_again_closes_the_login_and_tells_the_engine(team: Team, how: str) -> None:

@@ -12,6 +12,7 @@ from creatorflow.api.errors import Text
 from creatorflow.events import EventLog
 from creatorflow.store import AccountRecord, Connection, SecretRecord
 from creatorflow.store import accounts as rows
+from creatorflow.store import tasks as task_rows
 from creatorflow.tasks import TaskService, TaskState
 
 __all__ = ["AccountBook", "one_name_per_uid"]
@@ -75,15 +76,17 @@ class AccountBook:
         return restored
 
     def expire(self, connection: Connection, row: AccountRecord, reason: Text, job_id: str | None) -> None:
-        """Write that the session is not accepted any more; tell it and ask for a login once."""
+        """Write that the session is not accepted any more; tell it once, and have one open login task."""
         before = rows.get_account(connection, row.id)
         if before is None:
             return
         rows.change_account(connection, row.id, status=AccountStatus.EXPIRED, checked_at=row.checked_at)
-        if before.status == AccountStatus.EXPIRED:
-            return
-        self.tell(connection, "credential.expired", row, reason=reason.as_dict(), job_id=job_id)
-        self._tasks.open(connection, kind=_LOGIN, prompt=refusals.login_prompt(row), account_id=row.id)
+        if before.status != AccountStatus.EXPIRED:
+            self.tell(connection, "credential.expired", row, reason=reason.as_dict(), job_id=job_id)
+        # A login that was answered and did not help is asked for again.
+        asked = task_rows.list_tasks(connection, states=[TaskState.OPEN])
+        if not any(task.kind == _LOGIN and task.account_id == row.id for task in asked):
+            self._tasks.open(connection, kind=_LOGIN, prompt=refusals.login_prompt(row), account_id=row.id)
 
     def remove(self, connection: Connection, row: AccountRecord) -> None:
         """Delete the account with its secrets and withdraw its open questions."""

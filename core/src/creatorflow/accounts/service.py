@@ -184,6 +184,7 @@ class AccountService:
             restored = row.status == AccountStatus.EXPIRED
             row = await self._bound(row, await self._ask(row, session))
             materials = session.materials
+            row = row if old is not None else await self._as_before(row)
         elif row.uid is not None:
             raise refusals.check_needed(row)
         sealed = [await self._vault.seal(row, kind, value) for kind, value in materials.items()]
@@ -238,7 +239,7 @@ class AccountService:
         return checked
 
     async def mark_expired(self, account: AccountRecord, reason: Text, *, job_id: str | None = None) -> AccountRecord:
-        """Note that the platform does not accept the session any more: status, ``credential.expired`` and a ``login`` task, each once.
+        """Note that the platform does not accept the session any more: status, ``credential.expired`` once, and one open ``login`` task.
 
         Args:
             account: whose session.
@@ -342,6 +343,17 @@ class AccountService:
             checked_at=None,
             last_used_at=None,
         )
+
+    async def _as_before(self, row: AccountRecord) -> AccountRecord:
+        """Give a person who was removed and comes back the old row id: the posts, keys and open jobs are still theirs."""
+        uid = row.uid
+        assert uid is not None
+        former = await self._store.read(
+            lambda connection: job_rows.former_account(connection, row.platform, row.environment, uid)
+        )
+        if former is None or await self.by_row(former[0]) is not None:
+            return row
+        return replace(row, id=former[0], epoch=former[1])
 
     async def _with_kept_proxy(self, row: AccountRecord, materials: dict[str, Any]) -> dict[str, Any]:
         """Add the stored address of the account's proxy, where that lies in the vault."""
