@@ -112,6 +112,8 @@ want() {
 
 has_strace() { strace -qq -e trace=none -o /dev/null true 2>/dev/null; }
 
+has_secret_service() { command -v dbus-run-session >/dev/null && command -v gnome-keyring-daemon >/dev/null; }
+
 # A font with Chinese glyphs: asked of fontconfig where there is one, else looked for in the usual folders.
 has_cjk_font() {
   if command -v fc-list >/dev/null 2>&1; then
@@ -133,7 +135,10 @@ preflight() {
   find_uv
   say "    $("$UV" --version)"
   want "drawing the demo's own pictures again" fonts-wqy-microhei has_cjk_font
-  if [ "${1:-}" = campaign ]; then want "the crash campaign (kills at every write)" strace has_strace; fi
+  if [ "${1:-}" = campaign ]; then
+    want "the crash campaign (kills at every write)" strace has_strace
+    want "the vault's tests over a real Secret Service" gnome-keyring has_secret_service
+  fi
 }
 
 # The whole workspace at the pinned versions. Hashes are demanded of everything that comes from outside; our own
