@@ -230,19 +230,36 @@ def test_bad_input_names_what_and_sends_nothing(sidecar: Any, site: BackgroundSa
     assert sidecar.result("publish.list", id="list") == {"jobs": []}
 
 
+def test_one_account_is_planned_for_without_a_list(sidecar: Any) -> None:
+    by_list = sidecar.result("publish.plan", {"text": "计划", "targets": ["weibo:alice"]}, id=1)
+    assert [plan["ok"] for plan in by_list["plans"]] == [True]
+    for number, named in enumerate(
+        ({"account_id": "weibo:alice"}, {"account_id": "alice", "platform": "weibo"}, {}), 2
+    ):
+        assert sidecar.result("publish.plan", {"text": "计划", **named}, id=number) == by_list
+
+
 def test_secrets_never_come_out(sidecar: Any, tmp_path: Path) -> None:
     secrets = [cookie["value"] for cookie in sidecar.account.cookies if len(cookie["value"]) > 15]
     assert secrets
     sidecar.result(
         "credential.put",
-        {"platform": "weibo", "account": "alice", "kind": "api_token", "value": {"t": "s3cr3t-t0ken-value"}},
+        {"platform": "weibo", "account_id": "alice", "kind": "api_token", "value": {"t": "s3cr3t-t0ken-value"}},
         id=1,
     )
     (kinds,) = [sorted(item["kind"] for item in sidecar.result("credential.list", id=2)["credentials"])]
     assert {"api_token", "cookies"} <= set(kinds)
     sidecar.result("platform.weibo.publish", {"text": "秘密不外泄"}, id=3)
     sidecar.error("account.add", {"platform": "weibo", "name": "bob", "cookies": {"SUB": secrets[0][:-1] + "x"}}, id=4)
-    sidecar.result("credential.delete", {"platform": "weibo", "account": "alice", "kind": "api_token"}, id=5)
+    named = {"platform": "weibo", "account_id": "weibo:alice"}
+    assert [item["kind"] for item in sidecar.result("credential.list", named, id="a")["credentials"]] == sorted(
+        item["kind"] for item in sidecar.result("credential.list", {"account": "alice"}, id="b")["credentials"]
+    )
+    gone = sidecar.result("credential.delete", {**named, "kind": "api_token"}, id=5)
+    assert gone == {"platform": "weibo", "account": "alice", "kind": "api_token", "deleted": True}
+    (job,) = sidecar.result("publish.list", {"account_id": "weibo:alice"}, id="c")["jobs"]
+    assert sidecar.result("publish.list", {"account_id": "alice", "platform": "weibo"}, id="d")["jobs"] == [job]
+    assert sidecar.result("publish.list", {"account": "bob"}, id="e") == {"jobs": []}
     sidecar.result("account.remove", {"account_id": "alice"}, id=6)
     assert sidecar.result("credential.list", id=7) == {"credentials": []}
     sidecar.close()

@@ -265,7 +265,7 @@ def test_initialize_refuses_what_cannot_work(sidecar: Any, tmp_path: Path) -> No
         ("task.get", {"task_id": "nope"}, 40403),
         ("task.answer", {"task_id": "nope", "answer": "x"}, 40403),
         ("task.list", {"state": "nope"}, -32602),
-        ("credential.put", {"platform": "weibo", "account": "a", "kind": "k", "value": "secret!"}, -32602),
+        ("credential.put", {"platform": "weibo", "account_id": "a", "kind": "k", "value": "secret!"}, -32602),
         ("credential.delete", {"platform": "weibo", "account": "nobody", "kind": "k"}, 40406),
     ],
 )
@@ -274,6 +274,25 @@ def test_bad_input_is_named(sidecar: Any, method: str, params: Any, code: int) -
     assert error["code"] == code, error
     assert "secret!" not in json.dumps(error)
     assert set(error["data"]["messages"]) == {"en", "zh-CN"}
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "field"),
+    [
+        ("publish.plan", {"text": "x", "targets": ["weibo:a"], "account_id": "a"}, "account_id"),
+        ("publish.list", {"state": "nope"}, "state"),
+        ("publish.list", {"account": "a", "account_id": "a"}, "account"),
+        ("publish.list", {"account_id": "weibo:a", "platform": "douyin"}, "platform"),
+        ("publish.resolve", {"job_id": "j", "outcome": "nope"}, "outcome"),
+        ("credential.put", {"platform": "weibo", "account_id": "a", "kind": "k", "value": "secret!"}, "value"),
+        ("credential.put", {"platform": "weibo", "kind": "k", "value": {}}, "account_id"),
+    ],
+)
+def test_a_wrong_parameter_is_named_as_it_was_sent(sidecar: Any, method: str, params: Any, field: str) -> None:
+    error = sidecar.error(method, params)
+    assert error["code"] == -32602
+    assert error["data"]["details"]["field"] == field
+    assert [problem["field"] for problem in error["data"]["details"].get("problems", [{"field": field}])] == [field]
 
 
 def test_effects_need_an_id(sidecar: Any) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from creatorflow.cli import exit_codes
+from creatorflow.cli.usage import Usage
 
 if TYPE_CHECKING:
     from creatorflow.cli.program import Program
@@ -30,7 +31,7 @@ def jobs() -> None:
 @jobs.command("list")
 @click.option("--state", help="只看此状态。  Only this state.")
 @click.option("--platform", help="只看此平台。  Only this platform.")
-@click.option("--account", help="只看此账号（名称）。  Only this account (its name).")
+@click.option("--account", help="只看此账号：名称或 平台:名称。  Only this account: its name, or PLATFORM:NAME.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help=JSON_HELP)
 @click.pass_obj
@@ -42,10 +43,15 @@ def list_jobs(
 
     if as_json:
         program.expect_json({"jobs": []})
-    name = account.rpartition(":")[2] if account else None
+    prefix, _, name = (account or "").rpartition(":")
+    if prefix and platform not in {None, prefix}:
+        raise Usage(
+            f"--account says {prefix!r} and --platform {platform!r}. Give one of them.",
+            f"--account 属于 “{prefix}”，--platform 为 “{platform}”，请只保留一个。",
+        )
 
     async def work() -> list[JobView]:
-        return list(await program.app.publisher.list(state, platform, name, limit))
+        return list(await program.app.publisher.list(state, platform or prefix or None, name or None, limit))
 
     found = program.run(work())
     if as_json:

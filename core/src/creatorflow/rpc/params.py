@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from creatorflow.api.content import Content
+from creatorflow.api.publishing import JobState
 
 __all__ = [
     "AccountAdd",
@@ -30,6 +31,8 @@ __all__ = [
 
 Word = Annotated[str, Field(min_length=1, max_length=200)]
 WaitMs = Annotated[int, Field(ge=0, le=600_000)]
+_WHICH = "platform:name, or the name"
+_ALIAS = "alias of account_id"
 _WAIT = "longest time to wait for an end state, in milliseconds; the job goes on after it"
 
 
@@ -90,25 +93,28 @@ class CredentialPut(_Params):
     """The secret goes into the vault; no method gives it back."""
 
     platform: Word
-    account: Word = Field(description="the account's name")
+    account_id: Word | None = Field(default=None, description=_WHICH)
     kind: Word = Field(description="cookies, storage_state, credentials, or a name that the adapter documents")
     value: dict[str, Any] | list[dict[str, Any]] = Field(description="the secret itself")
     check: bool = Field(default=True, description="for a session: ask the platform before it is stored")
+    account: Word | None = Field(default=None, description=_ALIAS)
 
 
 class CredentialFilter(_Params):
     """Which credentials to list; all when empty."""
 
     platform: Word | None = None
-    account: Word | None = None
+    account_id: Word | None = Field(default=None, description=_WHICH)
+    account: Word | None = Field(default=None, description=_ALIAS)
 
 
 class CredentialDelete(_Params):
     """One credential."""
 
     platform: Word
-    account: Word
+    account_id: Word | None = Field(default=None, description=_WHICH)
     kind: Word
+    account: Word | None = Field(default=None, description=_ALIAS)
 
 
 class PostContent(Content):
@@ -127,7 +133,14 @@ class _Post(Content):
 class PlanPost(_Post):
     """Say without network what would go out."""
 
-    targets: tuple[Word, ...] = Field(min_length=1, max_length=100, description="accounts as platform:name")
+    targets: tuple[Word, ...] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=100,
+        description="accounts as platform:name; for one, account_id is enough",
+    )
+    account_id: Word | None = Field(default=None, description=f"{_WHICH}; may be absent when there is one account")
+    platform: Word | None = Field(default=None, description="where to look for the name")
 
 
 class PublishPost(_Post):
@@ -157,10 +170,11 @@ class JobId(_Params):
 class JobFilter(_Params):
     """Which jobs to list, newest first."""
 
-    state: Word | None = None
+    state: JobState | None = None
     platform: Word | None = None
-    account: Word | None = Field(default=None, description="the account's name")
+    account_id: Word | None = Field(default=None, description=_WHICH)
     limit: int = Field(default=100, ge=1, le=1000)
+    account: Word | None = Field(default=None, description=_ALIAS)
 
 
 class JobsReconcile(_Params):
@@ -183,7 +197,7 @@ class JobResolve(_Params):
     """A person's word on an uncertain job."""
 
     job_id: Word
-    outcome: Word = Field(description="confirmed, rejected or absent")
+    outcome: Literal["confirmed", "rejected", "absent"]
     evidence: str | None = Field(default=None, max_length=2000, description="what was seen, e.g. the post's URL")
 
 

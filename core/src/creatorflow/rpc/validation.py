@@ -79,7 +79,7 @@ def check_params(method: Method, name: str, params: Any) -> BaseModel | None:
         # Strict JSON rules: "5" is no number, 1 is no true, but dates and enums may be strings.
         return model.model_validate_json(encode(params or {}), strict=True)
     except ValidationError as exc:
-        raise _fault(name, [_problem(model, error) for error in exc.errors(include_url=False)]) from exc
+        raise _fault(name, _merged([_problem(model, error) for error in exc.errors(include_url=False)])) from exc
 
 
 def _by_position(model: type[BaseModel], name: str, params: list[Any]) -> dict[str, Any]:
@@ -93,7 +93,8 @@ def _by_position(model: type[BaseModel], name: str, params: list[Any]) -> dict[s
 
 
 def _problem(model: type[BaseModel], error: Mapping[str, Any]) -> tuple[str, tuple[str, str]]:
-    field = ".".join(str(part) for part in error["loc"]) or "params"
+    # where several types are possible pydantic adds the one it tried, such as dict[str,any], which is no part of the message
+    field = ".".join(str(part) for part in error["loc"] if "[" not in str(part)) or "params"
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(error["loc"][-1]), _keys(model, error["loc"]), n=1)
         if near:
@@ -107,6 +108,15 @@ def _problem(model: type[BaseModel], error: Mapping[str, Any]) -> tuple[str, tup
     if error["type"] == "value_error" and isinstance(text, ValueError) and text.args and isinstance(text.args[0], Text):
         return field, (text.args[0].en, text.args[0].zh)
     return field, _OTHER
+
+
+def _merged(problems: list[tuple[str, tuple[str, str]]]) -> list[tuple[str, tuple[str, str]]]:
+    """Make one problem of those that each possible type of a field found."""
+    merged: dict[str, tuple[str, str]] = {}
+    for field, (en, zh) in problems:
+        before = merged.get(field)
+        merged[field] = (en, zh) if before is None else (f"{before[0]}, or {en}", f"{before[1]}，或{zh}")
+    return list(merged.items())
 
 
 def _keys(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:

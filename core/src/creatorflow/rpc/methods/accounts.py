@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from creatorflow.api.errors import Text
+from creatorflow.rpc.errors import RpcFault
 from creatorflow.rpc.registry import Effect, Idempotency, Method, Transport
 from creatorflow.rpc.session import Call
 
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
         CredentialDelete,
         CredentialFilter,
         CredentialPut,
+        JobFilter,
     )
 
-__all__ = ["METHODS"]
+__all__ = ["METHODS", "account_named"]
 
 #: Secrets are never offered to agents.
 _HOSTS = frozenset({Transport.STDIO, Transport.HTTP})
@@ -57,19 +59,54 @@ async def account_remove(call: Call, params: AccountRemove) -> dict[str, Any]:
 async def credential_put(call: Call, params: CredentialPut) -> Any:
     """Seal a secret; what comes back is metadata."""
     return await call.app.credentials.put(
-        params.platform, params.account, params.kind, params.value, check=params.check
+        params.platform, _named(params), params.kind, params.value, check=params.check
     )
 
 
 async def credential_list(call: Call, params: CredentialFilter) -> dict[str, Any]:
     """Answer which secrets there are."""
-    return {"credentials": await call.app.credentials.list(params.platform, params.account)}
+    return {"credentials": await call.app.credentials.list(params.platform, account_named(params))}
 
 
 async def credential_delete(call: Call, params: CredentialDelete) -> dict[str, Any]:
     """Destroy a secret."""
-    await call.app.credentials.delete(params.platform, params.account, params.kind)
-    return {"platform": params.platform, "account": params.account, "kind": params.kind, "deleted": True}
+    account = _named(params)
+    await call.app.credentials.delete(params.platform, account, params.kind)
+    return {
+        "platform": params.platform,
+        "account": account.removeprefix(f"{params.platform}:"),
+        "kind": params.kind,
+        "deleted": True,
+    }
+
+
+def account_named(params: CredentialPut | CredentialFilter | CredentialDelete | JobFilter) -> str | None:
+    """Return what ``account_id``, or ``account``, its other name, says.
+
+    Raises:
+        RpcFault: ``invalid_params`` when both are there.
+    """
+    if params.account_id is not None and params.account is not None:
+        raise RpcFault(
+            "invalid_params",
+            Text(
+                en="'account' is another name of 'account_id'; send one of them.",
+                zh="“account” 是 “account_id” 的别名，请只保留一个。",
+            ),
+            details={"field": "account"},
+        )
+    return params.account_id if params.account_id is not None else params.account
+
+
+def _named(params: CredentialPut | CredentialDelete) -> str:
+    name = account_named(params)
+    if name is None:
+        raise RpcFault(
+            "invalid_params",
+            Text(en="The parameter 'account_id' is required.", zh="缺少参数 “account_id”。"),
+            details={"field": "account_id"},
+        )
+    return name
 
 
 METHODS = (

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from creatorflow.api.errors import Text
 from creatorflow.rpc.errors import RpcFault
+from creatorflow.rpc.methods.accounts import account_named
 from creatorflow.rpc.registry import Effect, Idempotency, Method
 from creatorflow.rpc.session import Call
 
@@ -45,9 +46,20 @@ async def platform_publish(call: Call, params: PublishPost) -> Any:
 
 async def publish_plan(call: Call, params: PlanPost) -> dict[str, Any]:
     """Answer, without network, what would go out on every target."""
-    plans = await call.app.publisher.plan(
-        _content(params), list(params.targets), base_dir=call.session.base_dir, roots=call.session.roots
-    )
+    content = _content(params)
+    if params.targets is None:
+        account = await call.app.accounts.view(params.account_id, params.platform)
+        targets = [account.account_id]
+    elif params.account_id is None and params.platform is None:
+        targets = list(params.targets)
+    else:
+        field = "platform" if params.account_id is None else "account_id"
+        raise _wrong(
+            field,
+            f"'targets' names the accounts, so {field!r} has no place beside it. Send one of them.",
+            f"“targets” 已指定账号，不能再给出 “{field}”，请只保留一个。",
+        )
+    plans = await call.app.publisher.plan(content, targets, base_dir=call.session.base_dir, roots=call.session.roots)
     return {"plans": plans}
 
 
@@ -58,9 +70,17 @@ async def publish_get(call: Call, params: JobId) -> Any:
 
 async def publish_list(call: Call, params: JobFilter) -> dict[str, Any]:
     """Answer jobs, newest first."""
-    jobs = await call.app.publisher.list(
-        state=params.state, platform=params.platform, account=params.account, limit=params.limit
-    )
+    account, platform = account_named(params), params.platform
+    if account is not None and ":" in account:
+        prefix, _, account = account.partition(":")
+        if platform not in (None, prefix):
+            raise _wrong(
+                "platform",
+                f"The account is on {prefix!r}, and platform says {platform!r}. Send one of them.",
+                f"账号属于 “{prefix}”，而 platform 为 “{platform}”，请只保留一个。",
+            )
+        platform = prefix
+    jobs = await call.app.publisher.list(state=params.state, platform=platform, account=account, limit=params.limit)
     return {"jobs": jobs}
 
 
