@@ -3,8 +3,8 @@
 ``python benchmarks/bench_publish.py [--runs N]`` prints JSON: medians in seconds, the ratio engine/script (aim: at most 1.15), and the
 absolute overhead in milliseconds.
 
-Both sides run in one process, turn and turn about, each with fresh connections, on one account that
-has older posts as every real one does.
+Both sides run in one process, turn and turn about, each with fresh connections, on accounts that
+have older posts as every real one does.
 The script sends the picture as it is; the engine also decodes and checks it in a child process.
 Steps of both: session check (3 requests, two of them at once), [picture upload], baseline list, submit, read-back.
 """
@@ -86,10 +86,10 @@ class Script:
 
 async def _older_posts(control: Any, script: Script) -> None:
     """Give the account posts older than any baseline looks back, so that one page of the list is enough for both sides."""
-    control.advance_clock(-3 * 3600)
+    control.advance_clock(-72 * 3600)
     for number in range(20):
         await script.publish(f"以前的内容 {number}", None)
-    control.advance_clock(3 * 3600)
+    control.advance_clock(72 * 3600)
 
 
 async def measure(directory: Path, runs: int) -> dict[str, Any]:
@@ -101,21 +101,24 @@ async def measure(directory: Path, runs: int) -> dict[str, Any]:
     report: dict[str, Any] = {"latency_ms": LATENCY_MS, "runs": runs}
     with SandboxProcess(directory / "sandbox", [REPLICA]) as sandbox:
         (home / "config.toml").write_text(sandbox.config_fragment(), "utf-8")
-        account = sandbox.control.make_account(platform="weibo")
-        script = Script(sandbox.port, sandbox.ca_file, account.uid, account.cookies)
-        await _older_posts(sandbox.control, script)
         environment = {**os.environ, "CREATORFLOW_VAULT_PASSPHRASE": "benchmark passphrase"}
         async with App(load_settings(home, environment)) as app:
-            await app.accounts.add("weibo", "bench", cookies=account.cookies)
-            sandbox.control.set_latency(LATENCY_MS)
             for kind, path in (("text", None), ("picture", picture)):
+                sandbox.control.set_latency(0)
+                # An account for each side and kind: at most one page of new posts, as in an ordinary day.
+                theirs, ours = (sandbox.control.make_account(platform="weibo") for _ in range(2))
+                sides = [Script(sandbox.port, sandbox.ca_file, side.uid, side.cookies) for side in (theirs, ours)]
+                for side in sides:
+                    await _older_posts(sandbox.control, side)
+                await app.accounts.add("weibo", kind, cookies=ours.cookies)
+                sandbox.control.set_latency(LATENCY_MS)
                 engine_s, script_s = [], []
                 for run in range(-1, runs):  # the first round warms up both
                     started = time.perf_counter()
-                    await script.publish(f"脚本 {kind} {run}", path)
+                    await sides[0].publish(f"脚本 {kind} {run}", path)
                     middle = time.perf_counter()
                     content = {"text": f"引擎 {kind} {run}", **({"images": [path.name]} if path else {})}
-                    job = (await app.publisher.publish(content, ["weibo:bench"], base_dir=directory))[0]
+                    job = (await app.publisher.publish(content, [f"weibo:{kind}"], base_dir=directory))[0]
                     ended = time.perf_counter()
                     assert (job.state, job.proof) == ("confirmed", "listed"), job
                     if run >= 0:
