@@ -32,6 +32,8 @@ class Program:
         self.locale, self.catalogue = locale, Catalogue.discover(only=only)
     def capabilities(self):
         return capabilities_document(self.catalogue, methods=[], limits={}, errors=[], event_types=[], locale=self.locale)
+    def expect_json(self, when_refused):
+        pass
     def echo_json(self, document):
         click.echo(json.dumps(document, ensure_ascii=False))
 
@@ -158,6 +160,22 @@ out(json.loads(heard.getvalue()))
 """
     states = {item["name"]: item["state"] for item in site.run(code)["plugins"]}
     assert states == {"garbled": "failed", "pinboard": "loaded"}
+
+
+@pytest.mark.parametrize("command", ["capabilities", "plugins list", "plugins check", "plugins why loud", "doctor"])
+def test_json_is_alone_on_stdout_although_a_plugin_writes_to_the_descriptor(tmp_path: Path, command: str) -> None:
+    site = Site(tmp_path)
+    site.plugin("loud", "import os\nos.write(1, b'from C\\n')\nos.system('echo from a child')")
+    code = f"""
+import os, subprocess
+env = {{**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "CREATORFLOW_HOME": {str(tmp_path / "home")!r}}}
+command = [sys.executable, "-m", "creatorflow", "--locale", "en", *{command.split()!r}, "--json"]
+done = subprocess.run(command, env=env, capture_output=True, text=True)
+out([done.stdout, done.stderr])
+"""
+    said, heard = site.run(code)
+    assert isinstance(json.loads(said), dict)
+    assert {"from C", "from a child"} <= set(heard.splitlines())
 
 
 def test_check_of_an_unknown_name_says_so(site: Any) -> None:

@@ -39,6 +39,8 @@ class Finding:
 @click.pass_obj
 def doctor(program: Program, as_json: bool) -> None:
     """检查安装、数据目录、保险库、插件与账号；有问题时退出码为 1。  Look at everything; exit code 1 if something is wrong."""
+    if as_json:
+        program.expect_json({})
     findings = [*_python(), *_settings(program)]
     if not any(item.level == "problem" for item in findings):
         findings += [*_home(program), *_network(program), *_plugins(program)]

@@ -31,6 +31,9 @@ class PluginsProgram(Protocol):
     def capabilities(self) -> dict[str, Any]:
         """Return the capability document, the very one that ``capabilities.list`` answers with."""
 
+    def expect_json(self, when_refused: Mapping[str, Any]) -> None:
+        """Begin a command with ``--json``."""
+
     def echo_json(self, document: Any) -> None:
         """Print one JSON document."""
 
@@ -42,6 +45,8 @@ class PluginsProgram(Protocol):
 @click.pass_obj
 def capabilities(program: PluginsProgram, as_json: bool) -> None:
     """已安装的插件能做什么。  What the installed plugins can do."""
+    if as_json:
+        program.expect_json({})
     document = program.capabilities()
     if as_json:
         program.echo_json(document)
@@ -73,6 +78,8 @@ def list_plugins(program: PluginsProgram, as_json: bool) -> None:
     """已发现的所有插件。  Every plugin found, loaded or not."""
     from creatorflow.plugins import plugin_entry
 
+    if as_json:
+        program.expect_json({"plugins": []})
     entries = [plugin_entry(record, program.locale) for record in program.catalogue.plugins]
     if as_json:
         program.echo_json({"plugins": entries})
@@ -102,6 +109,8 @@ def check(program: PluginsProgram, names: Sequence[str], as_json: bool) -> None:
     """深入检查插件，有问题时退出码为 1。  Import all that plugins offer, report what is wrong; exit code 1 if something is."""
     from creatorflow.plugins.checking import check_plugins
 
+    if as_json:
+        program.expect_json({})
     catalogue = program.catalogue
     records = [_known(catalogue, name) for name in names]
     problems = [*check_plugins(catalogue, records), *_rules_problems(catalogue, records)]
@@ -125,6 +134,8 @@ def check(program: PluginsProgram, names: Sequence[str], as_json: bool) -> None:
 @click.pass_obj
 def why(program: PluginsProgram, name: str, as_json: bool) -> None:
     """一个插件的来龙去脉。  The whole story of one plugin."""
+    if as_json:
+        program.expect_json({})
     sentences = [text.localized(program.locale) for text in program.catalogue.why(name)]
     if as_json:
         program.echo_json({"name": name, "story": sentences})

@@ -19,6 +19,7 @@ from creatorflow.cli.usage import usage_sentence
 
 if TYPE_CHECKING:
     from creatorflow.app import App
+    from creatorflow.cli.stdout import ReservedStdout
     from creatorflow.config import Settings
     from creatorflow.plugins import Catalogue
 
@@ -48,6 +49,7 @@ class Program:
         self._home = home
         self._locale = locale
         self._when_refused: dict[str, Any] | None = None
+        self._stdout: ReservedStdout | None = None
 
     @cached_property
     def app(self) -> App:
@@ -106,11 +108,20 @@ class Program:
 
     def echo_json(self, document: Any) -> None:
         """Print one JSON document on stdout; nothing else may go there."""
-        click.echo(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False))
+        text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
+        if self._stdout is None:
+            click.echo(text)
+        else:
+            self._stdout.write(text + "\n")
 
     def expect_json(self, when_refused: Mapping[str, Any]) -> None:
-        """Have a refusal printed as JSON too: these keys and ``error``; for commands with ``--json``."""
+        """Begin a command with ``--json``: stdout is for ``echo_json`` alone, and a refusal is JSON too: these keys and ``error``."""
+        from creatorflow.cli.stdout import reserve_stdout
+
         self._when_refused = dict(when_refused)
+        self._stdout = reserve_stdout()
+        if self._stdout is not None:
+            click.get_current_context().find_root().call_on_close(self._stdout.release)
 
     def error_entry(self, error: CreatorFlowError) -> dict[str, Any]:
         """Return an error as JSON: code, the sentence in the program's language, details."""
