@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from creatorflow.api import ContentError, ImageTarget, PluginError, ProcessorContext
+from creatorflow.api import ContentError, ImageTarget, PluginError, ProcessorContext, StorageError
 from creatorflow_pillow.messages import OPERATIONS, PROBLEMS
 from creatorflow_pillow.processor import PillowImages
 from creatorflow_pillow.strip import StripError, strip
@@ -189,6 +189,20 @@ async def test_the_time_budget_holds_and_the_child_is_gone(
     assert str(path) in caught.value.text.zh
 
 
+async def test_a_full_disk_is_no_fault_of_the_picture(context: ProcessorContext, tmp_path: Path, noise: Maker) -> None:
+    class Full(PillowImages):
+        limits: ClassVar[Mapping[str, int]] = {**PillowImages.limits, "file_bytes": 1000}  # the system's own refusal
+
+    path = tmp_path / "fine.jpg"
+    noise(400, 300).save(path, exif=b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0")
+    with pytest.raises(StorageError) as caught:
+        await Full(context).fit([path], WEIBO)
+    assert str(path) in caught.value.text.en
+    assert "Free some space" in caught.value.text.en
+    assert "请清理磁盘空间" in caught.value.text.zh
+    assert list(context.work_dir.iterdir()) == []
+
+
 class Remembering(PillowImages):
     child: asyncio.subprocess.Process | None = None
 
@@ -317,6 +331,6 @@ def test_every_sentence_can_be_filled() -> None:
     values = dict.fromkeys(
         ("width", "height", "to_width", "to_height", "kind", "to_kind", "quality", "size", "limit"), 1
     )
-    values |= dict.fromkeys(("reason", "min_side", "max_bytes", "mimes", "seconds"), 1)
+    values |= dict.fromkeys(("reason", "min_side", "max_bytes", "mimes", "seconds", "folder"), 1)
     for en, zh in [*OPERATIONS.values(), *PROBLEMS.values()]:
         assert "{" not in en.format(path="a", **values) + zh.format(path="a", **values)

@@ -80,4 +80,5 @@ class ImageProcessor(ABC):
 
         Raises:
             ContentError: a file is missing, truncated, not a picture or beyond the limits; ``details["path"]`` names which.
+            StorageError: the result cannot be written, for example on a full disk.
         """

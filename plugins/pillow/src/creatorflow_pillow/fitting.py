@@ -265,8 +265,12 @@ def _encoded(source: _Source, target: Target, out_dir: Path) -> dict[str, Any]:
 def _write(out_dir: Path, data: bytes, kind: str) -> Path:
     name = hashlib.sha256(data).hexdigest()[:24] + encoding.SUFFIXES[kind]
     part = out_dir / f".{name}.{os.getpid()}"
-    part.write_bytes(data)
-    return part.replace(out_dir / name)
+    try:
+        part.write_bytes(data)
+        return part.replace(out_dir / name)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise Problem("unwritable", folder=str(out_dir), reason=error.strerror or type(error).__name__) from error
 
 
 def _result(source: _Source, path: Path, kind: str, size: tuple[int, int], length: int) -> dict[str, Any]:

@@ -73,6 +73,10 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         "The picture {path!r} does not fit into {max_bytes} bytes even when scaled down. Use a smaller one.",
         "图片“{path}”缩小后仍超过 {max_bytes} 字节。请使用更小的图片。",
     ),
+    "unwritable": (
+        "The fitted picture {path!r} cannot be written to {folder} ({reason}). Free some space there, or correct its rights.",
+        "处理后的图片“{path}”无法写入 {folder}（{reason}）。请清理磁盘空间，或修正该目录的权限。",
+    ),
     "memory": (
         "Decoding the picture {path!r} needs more memory than is allowed. Export a smaller one.",
         "解码图片“{path}”所需内存超过限制。请导出较小的图片。",

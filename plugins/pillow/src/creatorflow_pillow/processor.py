@@ -11,7 +11,17 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from creatorflow.api import Cause, ContentError, ImageInfo, ImageProcessor, ImageResult, ImageTarget, PluginError, Text
+from creatorflow.api import (
+    Cause,
+    ContentError,
+    ImageInfo,
+    ImageProcessor,
+    ImageResult,
+    ImageTarget,
+    PluginError,
+    StorageError,
+    Text,
+)
 
 from creatorflow_pillow.messages import operation, problem
 
@@ -107,6 +117,7 @@ class PillowImages(ImageProcessor):
 
         Raises:
             ContentError: a picture cannot be used, or was too much for the child.
+            StorageError: the work folder cannot be written, for example on a full disk.
             PluginError: the child does not work at all.
         """
         assert child.stdout is not None
@@ -157,12 +168,11 @@ class PillowImages(ImageProcessor):
         await child.wait()
 
 
-def _problem(path: Path, code: str, values: Mapping[str, Any]) -> ContentError:
-    return ContentError(
-        problem(code, str(path), values),
-        details={"path": str(path), "problem": code, **values},
-        cause=Cause.CONTENT,
-    )
+def _problem(path: Path, code: str, values: Mapping[str, Any]) -> ContentError | StorageError:
+    details = {"path": str(path), "problem": code, **values}
+    if code == "unwritable":  # nothing is wrong with the picture
+        return StorageError(problem(code, str(path), values), details=details)
+    return ContentError(problem(code, str(path), values), details=details, cause=Cause.CONTENT)
 
 
 def _broken(reason: str) -> PluginError:
