@@ -57,7 +57,8 @@ class Answer:
     def quoted(self) -> str:
         """The platform's own words with its number, for a sentence."""
         number = "" if self.code is None else str(self.code)
-        return " ".join(part for part in (self.message, f"({number})" if number else "") if part) or "-"
+        said = " ".join(part for part in (self.message, f"({number})" if number else "") if part)
+        return said or ("-" if self.ok is None else f"ok {self.ok}")
 
     @property
     def details(self) -> dict[str, Any]:
@@ -98,13 +99,14 @@ def parse(response: HttpResponse) -> Answer | None:
     )
 
 
-def login_lost(quoted: str, details: Mapping[str, Any]) -> CredentialRejected:
-    """Say that a person must log in again."""
+def login_lost(sign: str | Text, details: Mapping[str, Any]) -> CredentialRejected:
+    """Say that a person must log in again; ``sign`` is what showed it, a code or a clause."""
+    en, zh = (sign.en, sign.zh) if isinstance(sign, Text) else (sign, sign)
     return CredentialRejected(
         Text(
-            en=f"Weibo says that this session is not logged in ({quoted}). Log in on weibo.com and import the cookies again "
+            en=f"Weibo says that this session is not logged in ({en}). Log in on weibo.com and import the cookies again "
             "with 'creatorflow accounts add weibo'.",
-            zh=f"微博提示当前会话未登录（{quoted}）。请在 weibo.com 重新登录，再用 'creatorflow accounts add weibo' 导入 Cookie。",
+            zh=f"微博提示当前会话未登录（{zh}）。请在 weibo.com 重新登录，再用 'creatorflow accounts add weibo' 导入 Cookie。",
         ),
         details=details,
         cause=Cause.SESSION,

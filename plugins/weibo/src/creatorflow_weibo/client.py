@@ -131,19 +131,31 @@ class WeiboClient:
                 error = reading_error(url.split("?")[0], response, None)
                 raise error if error is not None else drift(url.split("?")[0], f"HTTP {response.status_code}")
             if hop == 0 and response.headers.get("x-login-autologin", "").lower() != "true":
-                raise login_lost("weibo.com leads to the login page", {"http_status": response.status_code})
+                raise login_lost(
+                    Text(en="weibo.com leads to the login page", zh="weibo.com 跳转到登录页"),
+                    {"http_status": response.status_code},
+                )
             url = self._next_hop(url, location)
-        raise login_lost("the silent renewal goes round in circles", {})
+        raise login_lost(Text(en="the silent renewal goes round in circles", zh="静默续期反复跳转"), {})
 
     @staticmethod
     def _next_hop(url: str, location: str) -> str:
         # refuses before the host's own guard does: a sentence about the session helps, one about declared hosts does not
         target = urljoin(url, location)
         if _TICKET_SPENT in target:
-            raise login_lost("retcode 6102: the long-lived ticket is spent", {"platform_code": 6102})
+            raise login_lost(
+                Text(en="retcode 6102: the long-lived ticket is spent", zh="retcode 6102：长期票据已失效"),
+                {"platform_code": 6102},
+            )
         parts = urlsplit(target)
         if parts.scheme != "https" or parts.hostname not in HOSTS:
-            raise login_lost(f"the renewal leads to {parts.scheme}://{parts.hostname}", {"host": parts.hostname})
+            raise login_lost(
+                Text(
+                    en=f"the renewal leads to {parts.scheme}://{parts.hostname}",
+                    zh=f"续期跳转到 {parts.scheme}://{parts.hostname}",
+                ),
+                {"host": parts.hostname},
+            )
         return target
 
     # --- reading ------------------------------------------------------------------------------------------------------------------

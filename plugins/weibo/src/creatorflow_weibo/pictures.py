@@ -134,7 +134,7 @@ def upload_error(name: str, status: int, number: int | None) -> CreatorFlowError
     """Turn a failed upload of the file ``name`` into an error; ``number`` is the uploader's, without sign."""
     details: dict[str, Any] = {"platform_code": number, "http_status": status, "file": name}
     if number in (1, 100006):
-        return login_lost(f"picture upload, {number}", details)
+        return login_lost(Text(en=f"picture upload, {number}", zh=f"图片上传，{number}"), details)
     if number in _CONTENT:
         en, zh = _CONTENT[number]
         return Refused(
