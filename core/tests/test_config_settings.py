@@ -143,7 +143,7 @@ def test_a_mistake_is_named_with_its_line_in_both_languages(tmp_path: Path, text
     error = caught.value
     assert said in error.text.en
     assert f"{tmp_path / 'config.toml'}, line {line}: " in error.text.en
-    assert f"{tmp_path / 'config.toml'} 第 {line} 行:" in error.text.zh
+    assert f"{tmp_path / 'config.toml'} 第 {line} 行：" in error.text.zh
     assert error.details["line"] == line
     assert error.details["file"] == str(tmp_path / "config.toml")
 

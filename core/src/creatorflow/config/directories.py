@@ -104,7 +104,7 @@ def _unusable(folder: Path, reason: str) -> StorageError:
         Text(
             en=f"The data directory {folder} cannot be used ({reason}). Give the folder to this user, or choose another one with --home "
             "or CREATORFLOW_HOME.",
-            zh=f"无法使用数据目录 {folder}({reason})。请把该目录的权限交给当前用户,或用 --home、CREATORFLOW_HOME 指定其他目录。",
+            zh=f"无法使用数据目录 {folder}（{reason}）。请把该目录的权限交给当前用户，或用 --home、CREATORFLOW_HOME 指定其他目录。",
         ),
         details={"path": str(folder), "reason": reason},
     )

@@ -99,7 +99,7 @@ def _read(path: Path) -> str:
         raise ConfigError(
             Text(
                 en=f"{path}, line {line}: not UTF-8 text. Save the file as UTF-8.",
-                zh=f"{path} 第 {line} 行:不是 UTF-8 文本。请把文件另存为 UTF-8。",
+                zh=f"{path} 第 {line} 行：不是 UTF-8 文本。请把文件另存为 UTF-8。",
             ),
             details={"file": str(path), "line": line},
         ) from None
@@ -108,7 +108,7 @@ def _read(path: Path) -> str:
         raise ConfigError(
             Text(
                 en=f"{path} cannot be read ({reason}). Correct its rights, or choose another home with --home or CREATORFLOW_HOME.",
-                zh=f"无法读取 {path}({reason})。请修正文件权限,或用 --home、CREATORFLOW_HOME 指定其他目录。",
+                zh=f"无法读取 {path}（{reason}）。请修正文件权限，或用 --home、CREATORFLOW_HOME 指定其他目录。",
             ),
             details={"file": str(path), "reason": reason},
         ) from error
@@ -129,7 +129,7 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
         raise ConfigError(
             Text(
                 en=f"{path}, line {line}: not valid TOML ({reason}). Correct this line.",
-                zh=f"{path} 第 {line} 行:不是有效的 TOML({reason})。请修正此行。",
+                zh=f"{path} 第 {line} 行：不是有效的 TOML（{reason}）。请修正此行。",
             ),
             details={"file": str(path), "line": line},
         ) from None
@@ -143,7 +143,7 @@ def _problem(error: ErrorDetails, text: str) -> dict[str, Any]:
         return _unknown(key, loc[-1], _known_keys(loc[:-1]), line)
     context = error.get("ctx", {})
     if error["type"] == "creatorflow":
-        return {"key": key, "line": line, "en": f"{key}: {context['en']}", "zh": f"{key}:{context['zh']}"}
+        return {"key": key, "line": line, "en": f"{key}: {context['en']}", "zh": f"{key}：{context['zh']}"}
     en, zh = _EXPECTED.get(error["type"], (error["msg"], error["msg"]))
     if error["type"] in _EXPECTED:
         en, zh = en.format(**context), zh.format(**context).replace(" or ", "、").replace("', '", "'、'")
@@ -160,7 +160,7 @@ def _unknown(key: str, name: str, known: Sequence[str], line: int | None) -> dic
         "line": line,
         "nearest": near,
         "en": f'unknown key "{key}"; ' + (f'did you mean "{near}"?' if near else f"known here: {listed}"),
-        "zh": f"未知的键“{key}”;" + (f"是否想写“{near}”?" if near else f"此处可用:{listed}"),
+        "zh": f"未知的键“{key}”；" + (f"是否想写“{near}”？" if near else f"此处可用：{listed}"),
     }
 
 
@@ -199,7 +199,7 @@ def _split_key(key: str) -> tuple[str, ...]:
 def _error(path: Path, problems: list[dict[str, Any]]) -> ConfigError:
     first = problems[0]
     en = "; ".join(f"line {one['line']}: {one['en']}" if one["line"] else str(one["en"]) for one in problems)
-    zh = ";".join(f"第 {one['line']} 行:{one['zh']}" if one["line"] else str(one["zh"]) for one in problems)
+    zh = "；".join(f"第 {one['line']} 行：{one['zh']}" if one["line"] else str(one["zh"]) for one in problems)
     details: dict[str, Any] = {"file": str(path), "problems": problems}
     if first["line"]:
         details["line"] = first["line"]

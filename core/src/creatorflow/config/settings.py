@@ -93,7 +93,7 @@ def _proxy_text(scheme: str, host: str) -> Text:
     shown = f"{scheme}://{host}" if scheme else host
     return Text(
         en=f'The proxy "{shown}" cannot be used: only http:// and https:// proxies are supported. Write http://HOST:PORT.',
-        zh=f"无法使用代理“{shown}”:只支持 http:// 与 https:// 代理。请写成 http://主机:端口。",
+        zh=f"无法使用代理“{shown}”：只支持 http:// 与 https:// 代理。请写成 http://主机:端口。",
     )
 
 
@@ -107,7 +107,7 @@ def _host_pattern(value: str) -> str:
     if not _HOST.fullmatch(lowered):
         raise _wrong(
             f'"{value}" is not a host name; write a name such as weibo.com or *.sinaimg.cn, without scheme, port or path',
-            f"“{value}”不是主机名;请写成 weibo.com 或 *.sinaimg.cn 的形式,不带协议、端口和路径",
+            f"“{value}”不是主机名；请写成 weibo.com 或 *.sinaimg.cn 的形式，不带协议、端口和路径",
         )
     return lowered.strip("[]")  # as a URL's host is seen: without the brackets of IPv6
 
@@ -122,7 +122,7 @@ def _loopback_address(value: str) -> str:
     if not good:
         raise _wrong(
             f'"{value}" is not an address of this machine; a host map may only point to loopback, such as 127.0.0.1:8443',
-            f"“{value}”不是本机地址;host_map 只能指向回环地址,例如 127.0.0.1:8443",
+            f"“{value}”不是本机地址；host_map 只能指向回环地址，例如 127.0.0.1:8443",
         )
     return value.strip()
 
@@ -177,13 +177,13 @@ class NetworkSettings(_Section):
         if self.host_map and self.live:
             raise _wrong(
                 'a host_map needs an environment of its own: sandbox and live never mix. Set environment = "sandbox", or remove host_map',
-                '使用 host_map 时必须另设环境:沙箱与正式环境不可混用。请设置 environment = "sandbox",或删除 host_map',
+                '使用 host_map 时必须另设环境：沙箱与正式环境不可混用。请设置 environment = "sandbox"，或删除 host_map',
             )
         if not self.host_map and not self.live:
             raise _wrong(
                 f'environment "{self.environment}" needs a host_map: without it the real sites would be called. Run `creatorflow sandbox up`'
                 " and paste what it prints, or remove environment",
-                f"环境“{self.environment}”必须配 host_map,否则会访问真实网站。请运行 `creatorflow sandbox up` 并粘贴其输出,或删除 environment",
+                f"环境“{self.environment}”必须配 host_map，否则会访问真实网站。请运行 `creatorflow sandbox up` 并粘贴其输出，或删除 environment",
             )
         return self
 

@@ -43,7 +43,7 @@ class FileBody(httpx.AsyncByteStream):
             raise ContentError(
                 Text(
                     en=f"The file {path} cannot be read ({reason}). Check that it exists and that this user may read it.",
-                    zh=f"无法读取文件 {path}({reason})。请确认文件存在且当前用户有读取权限。",
+                    zh=f"无法读取文件 {path}（{reason}）。请确认文件存在且当前用户有读取权限。",
                 ),
                 details={"file": str(path), "reason": reason, "sent": False},
             ) from error
@@ -69,7 +69,7 @@ def checked_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
             raise InvalidInput(
                 Text(
                     en=f'The header "{shown}" holds a line break; nothing was sent. Remove it.',
-                    zh=f"请求头“{shown}”中有换行符,请求未发出。请去除换行。",
+                    zh=f"请求头“{shown}”中有换行符，请求未发出。请去除换行。",
                 ),
                 details={"sent": False},
             )

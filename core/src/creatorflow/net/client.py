@@ -225,7 +225,7 @@ class OutboundClient:
         return Unavailable(
             Text(
                 en=f"{host}: {en}; {done_en}. Check the connection (and the proxy, if one is set), then try again.",
-                zh=f"{host}:{zh};{done_zh}。请检查网络(以及代理设置)后重试。",
+                zh=f"{host}：{zh}；{done_zh}。请检查网络（以及代理设置）后重试。",
             ),
             details={"host": host, "reason": kind, "sent": exchange.sent},
             cause=Cause.NETWORK,
@@ -284,7 +284,7 @@ _CORE_ERRORS = (
 )
 
 _SENTENCES = {
-    "connect": ("no connection (name, network or certificate)", "无法建立连接(域名、网络或证书)"),
+    "connect": ("no connection (name, network or certificate)", "无法建立连接（域名、网络或证书）"),
     "certificate": ("its certificate is not valid for this name", "其证书对该域名无效"),
     "proxy": ("the proxy did not open the connection", "代理未能建立连接"),
     "protocol": ("the connection broke before the answer was complete", "连接在收到完整答复前中断"),
@@ -312,7 +312,7 @@ def _too_large(host: str, limit: int) -> Unavailable:
     return Unavailable(
         Text(
             en=f"{host}: the answer is larger than {limit} bytes and was dropped; the request has arrived. Report this if it happens again.",
-            zh=f"{host}:答复超过 {limit} 字节,已丢弃;请求已送达。若再次出现,请反馈。",
+            zh=f"{host}：答复超过 {limit} 字节，已丢弃；请求已送达。若再次出现，请反馈。",
         ),
         details={"host": host, "reason": "too_large", "limit": limit, "sent": True},
         cause=Cause.NETWORK,

@@ -118,7 +118,7 @@ def _unusable_ca(path: str, error: OSError) -> ConfigError:
         Text(
             en=f"[network] ca_file {path} cannot be used ({reason}). Point it to a PEM file with the authority's certificate; "
             "`creatorflow sandbox up` prints the one of the sandbox.",
-            zh=f"[network] ca_file {path} 无法使用({reason})。请指向包含 CA 证书的 PEM 文件;`creatorflow sandbox up` 会给出沙箱的证书路径。",
+            zh=f"[network] ca_file {path} 无法使用（{reason}）。请指向包含 CA 证书的 PEM 文件；`creatorflow sandbox up` 会给出沙箱的证书路径。",
         ),
         details={"file": path, "reason": reason},
     )

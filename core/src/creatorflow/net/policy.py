@@ -74,7 +74,7 @@ class OutboundPolicy:
                 host,
                 "scheme",
                 f'"{scheme}" is not allowed; only https:// leaves this machine',
-                f"不允许使用“{scheme}”;只有 https:// 可以访问外网",
+                f"不允许使用“{scheme}”；只有 https:// 可以访问外网",
             )
         if not any(host_matches(host, pattern) for pattern in self.hosts):
             raise denied(
@@ -89,7 +89,7 @@ class OutboundPolicy:
                 host,
                 "sandbox",
                 f'the environment "{self.network.environment}" does not serve it; add it to [network] host_map if the sandbox has it',
-                f"环境“{self.network.environment}”未提供该主机;若沙箱中有,请加入 [network] host_map",
+                f"环境“{self.network.environment}”未提供该主机；若沙箱中有，请加入 [network] host_map",
             )
         self._check_offline(host, mapped=address is not None)
         if address is not None:
@@ -113,7 +113,7 @@ class OutboundPolicy:
             raise OfflineDenied(
                 Text(
                     en=f'{host} was not called: the offline mode is "{mode}". Change [network] offline or add the host to allow_hosts.',
-                    zh=f"未访问 {host}:当前离线模式为“{mode}”。请修改 [network] offline,或将该主机加入 allow_hosts。",
+                    zh=f"未访问 {host}：当前离线模式为“{mode}”。请修改 [network] offline，或将该主机加入 allow_hosts。",
                 ),
                 details={"host": host, "offline": mode, "sent": False},
             )
@@ -155,13 +155,13 @@ def private(host: str) -> UrlDenied:
         host,
         "private_address",
         "it leads to this machine, a private network or a metadata service; only public addresses may be called",
-        "该主机指向本机、内网或元数据服务;只允许访问公网地址",
+        "该主机指向本机、内网或元数据服务；只允许访问公网地址",
     )
 
 
 def denied(host: str, reason: str, en: str, zh: str) -> UrlDenied:
     """Return a refusal; ``details["sent"]`` is False because the refused address got nothing."""
     return UrlDenied(
-        Text(en=f"{host or 'The address'} was not called: {en}.", zh=f"未访问 {host or '该地址'}:{zh}。"),
+        Text(en=f"{host or 'The address'} was not called: {en}.", zh=f"未访问 {host or '该地址'}：{zh}。"),
         details={"host": host, "reason": reason, "sent": False},
     )
