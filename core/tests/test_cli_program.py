@@ -118,6 +118,7 @@ USAGE = [
     (["publish", "HERE", "--to", "weibo:a"], "holds no post", "没有文章"),
     (["publish", "POST", "--to", "weibo"], "'weibo' is not an account", "“weibo” 不是账号"),
     (["publish", "POST"], "Missing option '--to'", "缺少参数 '--to'"),
+    (["jobs", "resolve", "j"], "Choose from: confirmed, rejected, absent.", "可选：confirmed、rejected、absent。"),
     (["publish", "POST", "--to", "weibo:a", "--at", "2026-12-01T20:00"], "has no offset", "缺少时区偏移"),
     (["publish", "POST", "--to", "weibo:a", "--at", "soon"], "'soon' is not a time", "“soon” 不是时间"),
     (["publish", "POST", "--to", "weibo:a", "--frob"], "No such option", "没有选项 --frob"),

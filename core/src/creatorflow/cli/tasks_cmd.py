@@ -40,7 +40,7 @@ def list_tasks(program: Program, everything: bool, as_json: bool) -> None:
         program.echo_json({"tasks": [item.model_dump(mode="json", by_alias=True) for item in found]})
         return
     if not found:
-        click.echo(program.say("Nobody is waited for.", "没有等待人工处理的事项。"))
+        click.echo(program.say("Nothing waits for a person.", "没有等待人工处理的事项。"))
         return
     out = console()
     for item in found:

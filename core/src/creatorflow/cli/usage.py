@@ -47,7 +47,7 @@ _SAID = (
 
 
 def _of_click(error: click.ClickException) -> Text:
-    said = error.format_message().rstrip()
+    said = " ".join(error.format_message().split())  # click breaks lists of choices into lines
     said = said if said.endswith((".", "?", "!")) else said + "."
     for pattern, zh in _SAID:
         if found := re.match(pattern, said):
@@ -55,7 +55,9 @@ def _of_click(error: click.ClickException) -> Text:
     if isinstance(error, click.BadParameter):
         name = error.param.get_error_hint(error.ctx) if error.param is not None and error.ctx is not None else "?"
         if isinstance(error, click.MissingParameter):
-            return Text(en=said, zh=f"缺少参数 {name}。")
+            kind = None if error.param is None else error.param.type
+            choices = f"可选：{'、'.join(kind.choices)}。" if isinstance(kind, click.Choice) else ""
+            return Text(en=said, zh=f"缺少参数 {name}。{choices}")
         return Text(en=said, zh=f"{name} 的值不正确：{error.message.rstrip('.')}。")
     return Text(en=said, zh=f"用法错误：{said}")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from creatorflow.api.descriptors import Descriptor
 from creatorflow.api.errors import Text
+from creatorflow.plugins.explain import kind_words
 from creatorflow.plugins.finding import Found
 from creatorflow.plugins.isolation import Fault, contained_streams
 from creatorflow.plugins.loading import Loader, Offer
@@ -165,11 +166,11 @@ def _settle(records: list[PluginRecord], loaded: list[tuple[Candidate, Offer, st
 
 def _clash(candidate: Candidate, offer: Offer, claims: dict[_Key, list[Candidate]]) -> Text | None:
     for item in offer.descriptors:
-        kind = item.kind.replace("_", " ")
+        kind, kind_zh = kind_words(item.kind)
         if is_reserved(item):
             reason = Text(
                 en=f"it offers the {kind} {item.name!r}, a name that belongs to the core",
-                zh=f"它提供的 {kind} {item.name!r} 是核心保留的名称",
+                zh=f"它提供的{kind_zh} {item.name!r} 是核心保留的名称",
             )
             return _sentence(candidate, reason, _cure(candidate))
         group = claims[item.kind, item.name]
@@ -177,7 +178,7 @@ def _clash(candidate: Candidate, offer: Offer, claims: dict[_Key, list[Candidate
             others = _names(f"{other.name!r} ({other.label})" for other in group if other is not candidate)
             reason = Text(
                 en=f"the {kind} {item.name!r} is also offered by {others}, so neither is loaded",
-                zh=f"{kind} {item.name!r} 同时由 {others} 提供，因此都不加载",
+                zh=f"{kind_zh} {item.name!r} 同时由 {others} 提供，因此都不加载",
             )
             return _sentence(candidate, reason, _clash_cure(group))
     return None

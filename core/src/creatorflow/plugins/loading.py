@@ -16,6 +16,7 @@ from creatorflow.api.descriptors import API_VERSION, Descriptor
 from creatorflow.api.errors import Text
 from creatorflow.api.hookspecs import HOOK_RESULTS, CreatorFlowSpecs
 from creatorflow.plugins.describe import describe
+from creatorflow.plugins.explain import kind_words
 from creatorflow.plugins.isolation import Crashed, Fault, TimedOut, Workbench
 from creatorflow.plugins.records import Candidate, one_line
 
@@ -127,8 +128,8 @@ class Loader:
                 if key in collected:
                     raise Fault(
                         Text(
-                            en=f"it offers the {_kind(item)} {item.name!r} twice",
-                            zh=f"它重复提供了{_kind_zh(item)} {item.name!r}",
+                            en=f"it offers the {kind_words(item.kind)[0]} {item.name!r} twice",
+                            zh=f"它重复提供了{kind_words(item.kind)[1]} {item.name!r}",
                         )
                     )
                 collected[key] = item
@@ -245,22 +246,3 @@ def _wrong_type(hook: str, wanted: type, value: object) -> Text:
         en=f"{hook} must return a list of {wanted.__name__}, and gave {type(value).__name__}",
         zh=f"{hook} 必须返回 {wanted.__name__} 的列表，实际得到 {type(value).__name__}",
     )
-
-
-_KINDS_ZH = {
-    "platform": "平台",
-    "tool": "工具",
-    "processor": "处理器",
-    "llm_provider": "LLM 提供方",
-    "graph": "图",
-    "hot_topic_source": "热点来源",
-    "cli_command": "命令",
-}
-
-
-def _kind(item: Descriptor) -> str:
-    return item.kind.replace("_", " ")
-
-
-def _kind_zh(item: Descriptor) -> str:
-    return _KINDS_ZH.get(item.kind, item.kind)
