@@ -140,7 +140,7 @@ def test_two_entry_points_on_one_module_are_one_plugin_too_many(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [("cli command", "publish"), ("tool", "publish.everything"), ("tool", "sidecar")]
+    ("kind", "name"), [("command", "publish"), ("tool", "publish.everything"), ("tool", "sidecar")]
 )
 def test_names_of_the_core_win(tmp_path: Path, kind: str, name: str) -> None:
     site = Site(tmp_path)
