@@ -118,6 +118,13 @@ class AdapterFactory:
                 raise self.plugin_error(descriptor, "starting", error) from error
             try:
                 yield adapter
+            except (Exception, KeyboardInterrupt, SystemExit, GeneratorExit):
+                raise
+            except BaseException as error:
+                # A plugin's own CancelledError (a task of its own died) must not pass for our stop, nor end this process.
+                if isinstance(error, asyncio.CancelledError) and _stopping():
+                    raise
+                raise self.plugin_error(descriptor, "working", error) from error
             finally:
                 await self._close(adapter, account)
                 await self._keep(account, session, client, before, context.state)
@@ -224,6 +231,12 @@ class AdapterFactory:
         # Another worker, or a person who added the session again, was faster: theirs is newer than what this client started from.
         if now is not None and now.id == session.records[renewed.kind].id:
             self._vault.put(connection, renewed)
+
+
+def _stopping() -> bool:
+    """Say whether somebody wants the current task to end."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _comparable(cookies: list[dict[str, Any]]) -> list[tuple[Any, ...]]:

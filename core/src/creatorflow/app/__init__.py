@@ -178,7 +178,7 @@ class App:
         """Run due jobs and settle open ones now and every ``every_s`` seconds, until cancelled."""
         while True:
             try:
-                await self.publisher.sweep()
+                await self.publisher.sweep(wait=False)
             except Exception as error:
                 # A sweep that fails (disk full, database held) is tried again: the jobs are rows and wait.
                 _log.warning("sweep failed; it will be tried again", error=repr(error))

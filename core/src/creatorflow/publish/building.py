@@ -38,7 +38,7 @@ def build_service(
     desk = ReadBackDesk(ledger, lambda platform: catalogue.platform(platform).read_back, settings.settle_s)
     workers = JobWorkers(settings=settings, ledger=ledger, accounts=accounts, tasks=tasks, desk=desk)
     planner = Planner(catalogue, assets, settings.home / "work")
-    People(settings=settings, ledger=ledger, planner=planner, accounts=accounts, tasks=tasks)
+    people = People(settings=settings, ledger=ledger, planner=planner, accounts=accounts, task_service=tasks)
     return PublishService(
         settings=settings,
         ledger=ledger,
@@ -46,4 +46,5 @@ def build_service(
         assets=assets,
         accounts=accounts,
         workers=workers,
+        people=people,
     )

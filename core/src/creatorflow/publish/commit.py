@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from creatorflow.api import Draft, JobState, PluginError, Sending, StaleOwner, Text
@@ -21,6 +20,8 @@ class EngineCommit:
         self._draft = draft
         self.job = job
         self.called = False
+        #: The request was let go; an adapter that sends although ``arm`` raised is found out by this.
+        self.armed = False
 
     async def arm(self, sending: Sending) -> None:
         """Check that the request is the plan, that we still own the account, and sync the intent; see ``creatorflow.api.Commit``."""
@@ -36,6 +37,7 @@ class EngineCommit:
         # Two commits, both durable: "intent" says that the request may be next, "submitting" that arm() has let it go.
         self.job = await self._ledger.write(lambda connection: self._intend(connection, sending))
         self.job = await self._ledger.move(self.job, JobState.SUBMITTING)
+        self.armed = True
 
     def _intend(self, connection: Connection, sending: Sending) -> JobRecord:
         account = accounts.get_account(connection, self._account.id)
@@ -54,7 +56,8 @@ class EngineCommit:
             "visibility": sending.visibility.value,
         }
         jobs.change_attempt(connection, self.job.job_id, self.job.attempt, intent_at=moment, sending=record)
-        return replace(self._ledger.moved(connection, self.job, JobState.INTENT))
+        # The uid ties the job to the person, should the account be removed and added again.
+        return self._ledger.moved(connection, self.job, JobState.INTENT, uid=account.uid)
 
 
 def check_sending(sending: Sending, draft: Draft) -> None:

@@ -10,16 +10,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from creatorflow.api import Content, Draft, DuplicateContent, JobState, KeyMismatch, NotFound, ProofRung, Text
+from creatorflow.api import Content, Draft, JobState, KeyMismatch, NotFound, ProofRung, Text
 from creatorflow.events import EventLog
-from creatorflow.log import new_trace_id
+from creatorflow.log import new_trace_id, redact
+from creatorflow.publish.refusals import Overtaken, duplicate, planned_already
 from creatorflow.publish.states import MAY_BE_OUT, UNSENT, check
 from creatorflow.store import AccountRecord, AttemptRecord, Connection, JobRecord, Store, jobs, tasks
 
 if TYPE_CHECKING:
     from creatorflow.tasks import TaskService
 
-__all__ = ["Admission", "Ledger", "Request", "now"]
+__all__ = ["Admission", "Ledger", "Request", "clean", "now"]
 
 T = TypeVar("T")
 
@@ -28,6 +29,11 @@ def now() -> datetime:
     """Return the current time in UTC, cut to milliseconds as the log shows it."""
     moment = datetime.now(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def clean(text: Text) -> Text:
+    """Return a sentence without known secrets: an adapter may have put one into its words."""
+    return Text(en=str(redact(text.en, for_user=True)), zh=str(redact(text.zh, for_user=True)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,8 +143,12 @@ class Ledger:
         same = jobs.same_content(connection, request.account.id, request.fingerprint)
         for job in same:
             if JobState(job.state) in MAY_BE_OUT:
-                raise _duplicate(job)
-        return next((job for job in same if JobState(job.state) in UNSENT and job.due_at == request.due_at), None)
+                raise duplicate(job)
+        waiting = [job for job in same if JobState(job.state) in UNSENT]
+        joined = next((job for job in waiting if job.due_at == request.due_at), None)
+        if joined is None and waiting:
+            raise planned_already(waiting[0])
+        return joined
 
     def _remember_key(self, connection: Connection, request: Request, job_id: str) -> None:
         assert request.key is not None
@@ -178,18 +188,37 @@ class Ledger:
         )
         jobs.add_job(connection, job)
         self._announce(connection, job, None)
-        for question in request.questions:
-            text = Text(en=question["message"]["en"], zh=question["message"]["zh-CN"])
+        self.ask(connection, job, request.questions)
+        return job
+
+    def ask(self, connection: Connection, job: JobRecord, questions: Sequence[dict[str, Any]]) -> None:
+        """Open a task for every question of a plan (findings as JSON)."""
+        for question in questions:
             self._tasks.open(
                 connection,
                 kind="question",
                 subject=question["field"],
-                prompt=text,
+                prompt=Text(en=question["message"]["en"], zh=question["message"]["zh-CN"]),
                 choices=tuple(question["choices"]),
-                account_id=account.id,
+                account_id=job.account_id,
                 job_id=job.job_id,
             )
-        return job
+
+    async def retry(self, job: JobRecord) -> JobRecord:
+        """Put a job that is not out back to due, now.
+
+        Raises:
+            DuplicateContent: since this job ended, another job with the same content went out, or is about to.
+        """
+
+        def work(connection: Connection) -> JobRecord:
+            for other in jobs.same_content(connection, job.account_id, job.fingerprint):
+                open_or_out = JobState(other.state) in MAY_BE_OUT | UNSENT
+                if other.job_id != job.job_id and open_or_out and other.updated_at >= job.updated_at:
+                    raise duplicate(other) if JobState(other.state) in MAY_BE_OUT else planned_already(other)
+            return self.moved(connection, job, JobState.DUE, due_at=None)
+
+        return await self.write(work)
 
     async def move(self, job: JobRecord, to: JobState, **values: Any) -> JobRecord:
         """Change one job's state durably; see ``moved``."""
@@ -207,15 +236,17 @@ class Ledger:
         """Change a job's state within a transaction, announce it, open and close the human tasks that follow from it.
 
         Raises:
-            RuntimeError: the table of states does not hold this change, or another writer was quicker.
+            Overtaken: another writer was quicker; nothing was changed.
+            RuntimeError: the table of states does not hold this change.
         """
         before = JobState(job.state)
         check(before, to)
         values |= {"state": to.value, "updated_at": now()}
+        reason = None if reason is None else clean(reason)
         values["reason"] = None if reason is None else reason.as_dict()
         values.setdefault("cause", None)
         if not jobs.change_job(connection, job.job_id, [before.value], **values):
-            raise RuntimeError(f"job {job.job_id} was no longer {before.value}: another writer changed it")
+            raise Overtaken.of(job)
         job = replace(job, **values)
         self._announce(connection, job, before)
         if to is JobState.CONFIRMED:
@@ -306,23 +337,3 @@ class Ledger:
             account_id=job.account_id,
             job_id=job.job_id,
         )
-
-
-def _duplicate(job: JobRecord) -> DuplicateContent:
-    account, state = f"{job.platform}:{job.account_name}", job.state
-    if state == JobState.CONFIRMED.value:
-        when = job.updated_at.strftime("%Y-%m-%d %H:%M UTC")
-        text = Text(
-            en=f"The same content was already published on {account} ({when}, {job.post_url}). "
-            "Change it, or pass --allow-duplicate to post it again.",
-            zh=f"相同内容已在 {account} 发布（{when}，{job.post_url}）。请修改内容，或加 --allow-duplicate 再次发布。",
-        )
-    else:
-        text = Text(
-            en=f"The same content may already be on {account}: job {job.job_id} is {state!r}. "
-            f"Settle it first with 'creatorflow jobs reconcile {job.job_id}', or pass --allow-duplicate.",
-            zh=f"相同内容可能已在 {account} 发布：任务 {job.job_id} 处于 “{state}”。"
-            f"请先运行 'creatorflow jobs reconcile {job.job_id}'，或加 --allow-duplicate。",
-        )
-    details = {"job_id": job.job_id, "state": state, "post_url": job.post_url, "account_id": account}
-    return DuplicateContent(text, details, job_id=job.job_id)

@@ -13,8 +13,9 @@ from creatorflow.api import Draft, PostState, RemotePost, normalise_text
 
 __all__ = ["SKEW", "Found", "find_post", "fingerprint", "same_text"]
 
-#: How far the platform's clock may be behind ours; posts older than intent minus this are not ours.
-SKEW = timedelta(minutes=5)
+#: How far the platform's clock and ours may differ: a day, for a machine whose date or zone is wrong. What is older than the intent minus
+#: this is not ours; what is younger and was there before is known from the baseline, which reaches further back.
+SKEW = timedelta(hours=25)
 
 #: A stored text this short proves nothing when it is only the beginning of ours.
 _MIN_PREFIX = 8
@@ -45,10 +46,14 @@ def same_text(sent: str, stored: RemotePost, normalise: Callable[[str], str]) ->
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Result of a search: at most one post, or several that cannot be told apart."""
+    """Result of a search: at most one post, or several that cannot be told apart.
+
+    ``strangers`` are new posts that do not look like ours: nobody knows who made them, so with one of them nothing is proven absent.
+    """
 
     post: RemotePost | None
     candidates: tuple[RemotePost, ...] = ()
+    strangers: tuple[RemotePost, ...] = ()
 
     @property
     def ambiguous(self) -> bool:
@@ -72,16 +77,17 @@ def find_post(
     otherwise title, text and the number of pictures must agree.
     """
     known = set(baseline)
-    fits = []
+    fits, strangers = [], []
     for post in posts:
         if post.post_id in known or post.created_at < intent_at - SKEW or post.state is PostState.DRAFT:
             continue
+        known.add(post.post_id)  # pages that shift while they are read show a post twice
         marked = marker(post, checkpoint)
-        if marked is None:
-            marked = _agrees(post, draft, normalise)
-        if marked:
+        if marked or (marked is None and _agrees(post, draft, normalise)):
             fits.append(post)
-    return Found(fits[0] if len(fits) == 1 else None, tuple(fits))
+        elif marked is None and post.state is not PostState.REJECTED:
+            strangers.append(post)
+    return Found(fits[0] if len(fits) == 1 else None, tuple(fits), tuple(strangers))
 
 
 def _agrees(post: RemotePost, draft: Draft, normalise: Callable[[str], str]) -> bool:

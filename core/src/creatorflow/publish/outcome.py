@@ -20,7 +20,7 @@ from creatorflow.api import (
     Unavailable,
 )
 
-__all__ = ["Outcome", "after_intent", "before_intent"]
+__all__ = ["Outcome", "after_intent", "before_intent", "sentence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def before_intent(error: BaseException, platform: str) -> Outcome:
         return Outcome(JobState.WAITING_HUMAN, error.text, error.cause or Cause.RISK)
     if isinstance(error, OfflineDenied):
         return Outcome(JobState.WAITING_NETWORK, error.text, Cause.NETWORK)
-    return Outcome(JobState.FAILED, _sentence(error, platform, sent=False), _cause(error))
+    return Outcome(JobState.FAILED, sentence(error, platform, sent=False), _cause(error))
 
 
 def after_intent(error: BaseException, platform: str, *, attempt: int) -> Outcome:
@@ -52,7 +52,7 @@ def after_intent(error: BaseException, platform: str, *, attempt: int) -> Outcom
         return Outcome(JobState.REJECTED, error.text, error.cause or Cause.CONTENT)
     if isinstance(error, CredentialRejected):
         return Outcome(JobState.REJECTED, error.text, Cause.SESSION)
-    return Outcome(JobState.UNCERTAIN, _sentence(error, platform, sent=True), _cause(error))
+    return Outcome(JobState.UNCERTAIN, sentence(error, platform, sent=True), _cause(error))
 
 
 def _cause(error: BaseException) -> Cause:
@@ -69,7 +69,8 @@ def _cause(error: BaseException) -> Cause:
     return Cause.OUR_BUG
 
 
-def _sentence(error: BaseException, platform: str, *, sent: bool) -> Text:
+def sentence(error: BaseException, platform: str, *, sent: bool) -> Text:
+    """Return what an exception says to people; ``sent``: the post may be out."""
     if isinstance(error, CreatorFlowError) and not isinstance(error, StorageError):
         what = error.text
     elif isinstance(error, TimeoutError):

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from creatorflow.api import AccountRef, Content, JobState, Text
+from creatorflow.api import AccountRef, Content, ContentError, CreatorFlowError, JobState, PathDenied, Text
+from creatorflow.log import get_logger
 from creatorflow.publish.ledger import Ledger, now
 from creatorflow.publish.plan import Planner
-from creatorflow.store import AccountRecord, Connection, JobRecord, TaskRecord, jobs
+from creatorflow.publish.refusals import Overtaken, account_gone
+from creatorflow.publish.views import Severity
+from creatorflow.store import AccountRecord, Connection, JobRecord, TaskRecord, jobs, tasks
+from creatorflow.tasks import TaskState
 
 if TYPE_CHECKING:
     from creatorflow.accounts import AccountService
@@ -15,6 +21,8 @@ if TYPE_CHECKING:
     from creatorflow.tasks import TaskService
 
 __all__ = ["People", "account_ref", "resolve"]
+
+_log = get_logger("creatorflow.publish.people")
 
 
 def account_ref(account: AccountRecord) -> AccountRef:
@@ -48,36 +56,102 @@ class People:
     """Continues jobs when their people have acted."""
 
     def __init__(
-        self, *, settings: Settings, ledger: Ledger, planner: Planner, accounts: AccountService, tasks: TaskService
+        self,
+        *,
+        settings: Settings,
+        ledger: Ledger,
+        planner: Planner,
+        accounts: AccountService,
+        task_service: TaskService,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._planner = planner
         self._accounts = accounts
-        tasks.register_answer_handler("question", self.question_answered)
-        tasks.register_answer_handler("resolution", self.resolution_answered)
+        for kind in ("question", "confirm", "qr", "sms"):
+            task_service.register_answer_handler(kind, self.answered)
+        task_service.register_answer_handler("resolution", self.resolution_answered)
         accounts.register_session_restored(self.session_restored)
 
-    async def question_answered(self, task: TaskRecord) -> None:
-        """Merge the answer into the content; with the last question answered the job goes on."""
+    async def answered(self, task: TaskRecord) -> None:
+        """Let the job of an answered question go on, if that was the last one."""
         assert task.job_id is not None
         job = await self._ledger.get(task.job_id)
+        if job.environment == self._settings.network.environment:
+            await self._go_on(job)
+
+    async def sweep(self) -> None:
+        """Let every waiting job go on for which no question is open: whoever took the answer may have died before it did."""
+        for job in await self._waiting():
+            try:
+                await self._go_on(job)
+            except CreatorFlowError as error:
+                _log.warning("a waiting job cannot go on now", job_id=job.job_id, reason=error.text.en)
+
+    async def _waiting(self) -> list[JobRecord]:
+        environment = self._settings.network.environment
+        return await self._ledger.store.read(
+            lambda connection: jobs.list_jobs(
+                connection, environment=environment, states=[JobState.WAITING_HUMAN.value], limit=10_000
+            )
+        )
+
+    async def _go_on(self, job: JobRecord) -> None:
         if job.state != JobState.WAITING_HUMAN.value:
             return
-        key = (task.subject or "").removeprefix("declarations.")
-        value: Any = {"true": True, "false": False}.get(task.answer or "", task.answer)
-        declared = {**job.content.get("declarations", {}), key: value}
-        content = Content.model_validate({**job.content, "declarations": declared})
-        account = await self._accounts.get(f"{job.platform}:{job.account_name}")
-        plan = await self._planner.plan(content, account_ref(account), base_dir=None)
+        asked, login = await self._ledger.store.read(lambda connection: _questions(connection, job))
+        if login or any(task.state == TaskState.OPEN for task in asked):
+            return
+        account = await self._accounts.by_row(job.account_id)
+        try:
+            if account is None:
+                await self._ledger.move(job, JobState.CANCELLED, reason=account_gone(job))
+            elif job.draft is not None:
+                await self._ledger.resume(job)
+            else:
+                await self._plan_again(job, account, asked)
+        except Overtaken:
+            return
+
+    async def _plan_again(self, job: JobRecord, account: AccountRecord, asked: Sequence[TaskRecord]) -> None:
+        """Merge the answers into the content; go on, ask what is still missing, or end a job that cannot be published any more."""
+        said: dict[str, Any] = {
+            (task.subject or "").removeprefix("declarations."): {"true": True, "false": False}.get(
+                task.answer, task.answer
+            )
+            for task in asked
+            if task.kind == "question" and task.answer is not None
+        }
+        content = Content.model_validate(
+            {**job.content, "declarations": {**job.content.get("declarations", {}), **said}}
+        )
+        why: Text | None = None
+        try:
+            plan = await self._planner.plan(content, account_ref(account), base_dir=None)
+        except (ContentError, PathDenied) as error:
+            why = error.text
+        else:
+            why = next((item.message.text() for item in plan.findings if item.severity is Severity.BLOCKING), None)
+        if why is not None:
+            reason = Text(en=f"It cannot be published any more: {why.en}", zh=f"已无法发布：{why.zh}")
+            await self._ledger.move(job, JobState.CANCELLED, reason=reason)
+            return
         values: dict[str, Any] = {"content": content.model_dump(mode="json")}
         if plan.ok:
             values |= {"draft": plan.draft.model_dump(mode="json"), "payload_hash": plan.payload_hash}
             await self._ledger.resume(job, **values)
-        else:
-            await self._ledger.write(
-                lambda connection: jobs.change_job(connection, job.job_id, [JobState.WAITING_HUMAN.value], **values)
-            )
+            return
+        left = [
+            item.model_dump(mode="json", by_alias=True) for item in plan.findings if item.severity is Severity.QUESTION
+        ]
+
+        def work(connection: Connection) -> None:
+            # Only once, although two processes may have come here with the same last answer.
+            open_ = [task for task in tasks.list_tasks(connection, job_id=job.job_id) if task.state == TaskState.OPEN]
+            if not open_ and jobs.change_job(connection, job.job_id, [job.state], **values):
+                self._ledger.ask(connection, job, left)
+
+        await self._ledger.write(work)
 
     async def resolution_answered(self, task: TaskRecord) -> None:
         """Settle a job that needed attention."""
@@ -88,12 +162,16 @@ class People:
 
     async def session_restored(self, account: AccountRecord) -> None:
         """Put the jobs that waited for this account's session back to due."""
-        environment = self._settings.network.environment
-        waiting = await self._ledger.store.read(
-            lambda connection: jobs.list_jobs(
-                connection, environment=environment, states=[JobState.WAITING_HUMAN.value], limit=10_000
-            )
-        )
-        for job in waiting:
+        for job in await self._waiting():
             if job.account_id == account.id and job.draft is not None:
-                await self._ledger.resume(job)
+                with contextlib.suppress(Overtaken):
+                    await self._ledger.resume(job)
+
+
+def _questions(connection: Connection, job: JobRecord) -> tuple[list[TaskRecord], bool]:
+    """Return the tasks of a job, oldest first, and whether its account's login is asked for."""
+    login = any(
+        task.kind == "login" and task.account_id == job.account_id
+        for task in tasks.list_tasks(connection, states=[TaskState.OPEN])
+    )
+    return tasks.list_tasks(connection, job_id=job.job_id), login

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from creatorflow.api import (
-    CreatorFlowError,
+    CredentialRejected,
     Draft,
     JobState,
     PlatformAdapter,
@@ -19,8 +19,10 @@ from creatorflow.api import (
     Text,
 )
 from creatorflow.log import get_logger
-from creatorflow.publish.ledger import Ledger, now
+from creatorflow.publish.ledger import Ledger, clean, now
 from creatorflow.publish.matching import SKEW, Found, find_post
+from creatorflow.publish.outcome import sentence
+from creatorflow.publish.refusals import Overtaken
 from creatorflow.store import AttemptRecord, Connection, JobRecord, jobs
 
 if TYPE_CHECKING:
@@ -32,6 +34,12 @@ _log = get_logger("creatorflow.publish.readback")
 
 #: Pauses between looks at the list, in seconds; the last one repeats.
 _PAUSES = (0.5, 1.0, 2.0, 3.0, 5.0)
+
+#: Longest reading of a list, seconds.
+READ_BUDGET_S = 120.0
+
+#: A post that could not be read back for so long becomes a person's matter.
+GIVE_UP = timedelta(hours=24)
 
 
 class ReadBackDesk:
@@ -49,12 +57,15 @@ class ReadBackDesk:
         deadline = asyncio.get_running_loop().time() + until_s
         for number in range(1_000_000):
             try:
-                posts = await adapter.list_posts(job.updated_at - timedelta(hours=1))
-            except CreatorFlowError as error:
-                _log.info("read-back not possible now", job_id=job.job_id, reason=error.text.en)
+                async with asyncio.timeout(READ_BUDGET_S):
+                    posts = await adapter.list_posts(job.updated_at - SKEW)
+            except Exception as error:
+                _log.info(
+                    "read-back not possible now", job_id=job.job_id, reason=sentence(error, job.platform, sent=False).en
+                )
                 posts = []
             post = next((item for item in posts if item.post_id == job.post_id), None)
-            if post is not None:
+            if post is not None and post.state is not PostState.DRAFT:
                 return await self._listed(adapter, job, draft, post)
             pause = _PAUSES[min(number, len(_PAUSES) - 1)]
             if asyncio.get_running_loop().time() + pause > deadline:
@@ -80,18 +91,29 @@ class ReadBackDesk:
 
         return await self._ledger.write(work)
 
-    async def search(self, adapter: PlatformAdapter, job: JobRecord, draft: Draft) -> Found | None:
-        """Look for the post of any attempt that got past its intent; None when no attempt did."""
+    async def search(
+        self, adapter: PlatformAdapter, job: JobRecord, draft: Draft, *, retrying: bool = False
+    ) -> Found | None:
+        """Look for the post of any attempt that got past its intent; None when no attempt did.
+
+        Posts of other jobs are theirs, whatever they look like. What the review refused before the newest attempt is not its post.
+        """
         attempts = [item for item in await self._ledger.attempts(job.job_id) if item.intent_at is not None]
         if not attempts:
             return None
         first, last = attempts[0], attempts[-1]
         assert first.intent_at is not None
-        posts = await adapter.list_posts(first.intent_at - SKEW)
+        async with asyncio.timeout(READ_BUDGET_S):
+            posts = await adapter.list_posts(first.intent_at - SKEW)
+        taken = await self._ledger.store.read(
+            lambda connection: jobs.post_ids(connection, job.account_id, besides=job.job_id)
+        )
+        before = {post.post_id for post in posts} if retrying else set(last.baseline or [])
+        posts = [post for post in posts if post.state is not PostState.REJECTED or post.post_id not in before]
         return find_post(
             posts,
             draft=draft,
-            baseline=first.baseline or [],
+            baseline=[*(first.baseline or []), *taken],
             intent_at=first.intent_at,
             checkpoint=last.checkpoint or {},
             normalise=adapter.normalise,
@@ -116,19 +138,36 @@ class ReadBackDesk:
             job = await self._ledger.move(job, JobState.RECONCILING, reason=_reading())
         try:
             found = await self.search(adapter, job, draft)
-        except CreatorFlowError as error:
-            reason = Text(
-                en=f"The list of own posts could not be read: {error.text.en} It stays open; run 'creatorflow jobs reconcile' again.",
-                zh=f"无法读取账号的内容列表：{error.text.zh} 任务保持未决，请再次运行 'creatorflow jobs reconcile'。",
-            )
-            return await self._ledger.move(job, JobState.UNCERTAIN, reason=reason)
+        except (CredentialRejected, Overtaken):
+            raise
+        except Exception as error:
+            return await self.unreadable(job.job_id, sentence(error, job.platform, sent=False))
         if found is None:
             raise RuntimeError(f"job {job.job_id} is uncertain without an intent")
         if found.post is not None:
             return await self._found(adapter, job, draft, found.post)
         if found.ambiguous:
-            return await self._ambiguous(job, found)
-        return await self._not_found(job)
+            return await self.ambiguous(job, found)
+        return await self._not_found(job, found.strangers)
+
+    async def unreadable(self, job_id: str, why: Text) -> JobRecord:
+        """Note that the list could not be read: the job stays open, for a day; then a person looks."""
+
+        def work(connection: Connection) -> JobRecord:
+            job = jobs.get_job(connection, job_id)
+            assert job is not None
+            if job.state not in {JobState.UNCERTAIN.value, JobState.RECONCILING.value}:
+                return job
+            attempt = jobs.get_attempt(connection, job_id, job.attempt)
+            if attempt is not None and attempt.intent_at is not None and now() - attempt.intent_at > GIVE_UP:
+                return self._ledger.moved(connection, job, JobState.NEEDS_ATTENTION, reason=_unreadable(why))
+            if job.state == JobState.RECONCILING.value:
+                return self._ledger.moved(connection, job, JobState.UNCERTAIN, reason=_unreadable(why))
+            values = {"reason": clean(_unreadable(why)).as_dict(), "updated_at": now()}
+            jobs.change_job(connection, job_id, [job.state], **values)
+            return job
+
+        return await self._ledger.write(work)
 
     async def _found(self, adapter: PlatformAdapter, job: JobRecord, draft: Draft, post: RemotePost) -> JobRecord:
         def work(connection: Connection) -> JobRecord:
@@ -145,7 +184,8 @@ class ReadBackDesk:
 
         return await self._ledger.write(work)
 
-    async def _ambiguous(self, job: JobRecord, found: Found) -> JobRecord:
+    async def ambiguous(self, job: JobRecord, found: Found) -> JobRecord:
+        """Ask a person which of several posts is ours."""
         urls = ", ".join(post.url for post in found.candidates)
 
         def work(connection: Connection) -> JobRecord:
@@ -158,7 +198,7 @@ class ReadBackDesk:
 
         return await self._ledger.write(work)
 
-    async def _not_found(self, job: JobRecord) -> JobRecord:
+    async def _not_found(self, job: JobRecord, strangers: Sequence[RemotePost]) -> JobRecord:
         read_back = self._read_back(job.platform)
         settle = timedelta(seconds=self._settle_s(read_back.settle_s))
         moment = now()
@@ -177,6 +217,8 @@ class ReadBackDesk:
                 reason = _not_yet(attempt.intent_at + settle)
                 return self._ledger.moved(connection, job, JobState.UNCERTAIN, reason=reason)
             jobs.change_attempt(connection, job.job_id, job.attempt, ended_at=moment)
+            if strangers:
+                return self._ledger.moved(connection, job, JobState.NEEDS_ATTENTION, reason=_rewritten(strangers))
             if read_back.strength is ReadBackStrength.STRONG:
                 return self._ledger.moved(connection, job, JobState.ABSENT, reason=_absent(reads))
             reason = Text(
@@ -220,6 +262,21 @@ def _absent(reads: int) -> Text:
     return Text(
         en=f"Not published: absent from the account's posts in {reads} reads over the settle time. 'creatorflow jobs retry' may send it again.",
         zh=f"未发布：在等待期内 {reads} 次回读均未找到。可用 'creatorflow jobs retry' 重新发布。",
+    )
+
+
+def _unreadable(why: Text) -> Text:
+    return Text(
+        en=f"The list of own posts could not be read: {why.en} It stays open; run 'creatorflow jobs reconcile' again.",
+        zh=f"无法读取账号的内容列表：{why.zh} 任务保持未决，请再次运行 'creatorflow jobs reconcile'。",
+    )
+
+
+def _rewritten(strangers: Sequence[RemotePost]) -> Text:
+    urls = ", ".join(post.url for post in strangers[:3])
+    return Text(
+        en=f"No post with this content is listed, but there are new ones that it may have become ({urls}).",
+        zh=f"列表中没有内容相同的帖子，但有新的帖子，可能是平台改写后的它（{urls}）。",
     )
 
 

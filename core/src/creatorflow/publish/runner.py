@@ -10,22 +10,26 @@ from typing import TYPE_CHECKING, Any
 
 from creatorflow.api import (
     Cause,
+    ContentError,
     Draft,
+    HumanNeeded,
     JobState,
     PlatformAdapter,
     PluginError,
+    PostState,
     ProofRung,
     Receipt,
     StaleOwner,
     StorageError,
     Text,
 )
-from creatorflow.log import get_logger, tracing
+from creatorflow.log import get_logger, redact, tracing
 from creatorflow.publish.commit import EngineCommit
-from creatorflow.publish.ledger import Ledger, now
+from creatorflow.publish.ledger import Ledger, clean, now
+from creatorflow.publish.matching import SKEW
 from creatorflow.publish.outcome import Outcome, after_intent, before_intent
 from creatorflow.publish.readback import ReadBackDesk
-from creatorflow.store import AccountRecord, Connection, JobRecord, accounts, jobs
+from creatorflow.store import AccountRecord, Connection, JobRecord, accounts, jobs, tasks
 
 if TYPE_CHECKING:
     from creatorflow.accounts import AccountService
@@ -39,8 +43,8 @@ Progress = Callable[[JobRecord, str, Text, float | None], None]
 PREPARE_BUDGET_S = 900.0
 SUBMIT_BUDGET_S = 120.0
 
-#: How far back the baseline looks; anything older cannot be mistaken for a new post.
-BASELINE_WINDOW = timedelta(hours=1)
+#: How far back the baseline looks: further than a search, so that nothing older than the attempt can be mistaken for its post.
+BASELINE_WINDOW = SKEW + timedelta(hours=1)
 
 _log = get_logger("creatorflow.publish")
 
@@ -51,7 +55,6 @@ class _Attempt:
 
     job: JobRecord
     account: AccountRecord
-    draft: Draft
     commit: EngineCommit | None = None
 
 
@@ -84,12 +87,13 @@ class JobRunner:
             until_s: for how many seconds after the submit the post is looked for in the lists.
             interrupted: where an attempt goes that is cancelled before anything was sent (due or cancelled).
         """
-        draft = Draft.model_validate(job.draft)
-        job = await self._ledger.write(lambda connection: self._begin(connection, job, epoch))
-        attempt = _Attempt(job, account, draft)
+        attempt = _Attempt(job, account)
         with tracing(job.trace_id):
             try:
-                await self._steps(attempt, until_s)
+                # Shielded: once the row says "preparing", whoever stops us must find it and put it where it belongs.
+                begin = self._ledger.write(lambda connection: self._begin(connection, job, epoch))
+                attempt.job = await asyncio.shield(begin)
+                await self._steps(attempt, _stored_draft(job), until_s)
             except asyncio.CancelledError:
                 await asyncio.shield(self._settle_cancelled(attempt, interrupted()))
                 raise
@@ -105,8 +109,8 @@ class JobRunner:
         accounts.change_account(connection, job.account_id, last_used_at=now())
         return self._ledger.moved(connection, job, JobState.PREPARING, attempt=number, epoch=epoch)
 
-    async def _steps(self, attempt: _Attempt, until_s: float) -> None:
-        job, draft = attempt.job, attempt.draft
+    async def _steps(self, attempt: _Attempt, draft: Draft, until_s: float) -> None:
+        job = attempt.job
 
         def report(text: Text, fraction: float | None = None) -> None:
             self._progress(attempt.job, "preparing", text, fraction)
@@ -115,7 +119,7 @@ class JobRunner:
             async with asyncio.timeout(PREPARE_BUDGET_S):
                 self._say(attempt, "session", Text(en="Checking the session", zh="检查登录状态"))
                 attempt.account = await self._accounts.record_session(attempt.account, await adapter.check_session())
-                if await self._earlier_attempt_is_out(attempt, adapter):
+                if await self._earlier_attempt_is_out(attempt, draft, adapter):
                     return
                 self._say(attempt, "preparing", Text(en="Uploading and filling in", zh="上传并填写"))
                 prepared = await adapter.prepare(draft, await self._checkpoint(job))
@@ -135,14 +139,17 @@ class JobRunner:
             self._say(attempt, "accepted", Text(en="Accepted by the platform", zh="平台已受理"))
             if attempt.job.state == JobState.CONFIRMED.value:
                 self._say(attempt, "reading_back", Text(en="Looking for the post in the list", zh="在列表中核实"))
-                attempt.job = await self._desk.follow(adapter, attempt.job, attempt.draft, until_s)
+                attempt.job = await self._desk.follow(adapter, attempt.job, draft, until_s)
 
     def _say(self, attempt: _Attempt, step: str, text: Text) -> None:
         self._progress(attempt.job, step, text, None)
 
-    async def _earlier_attempt_is_out(self, attempt: _Attempt, adapter: PlatformAdapter) -> bool:
+    async def _earlier_attempt_is_out(self, attempt: _Attempt, draft: Draft, adapter: PlatformAdapter) -> bool:
         """Before a new attempt, look once more for the post of an earlier one that got past its intent."""
-        found = await self._desk.search(adapter, attempt.job, attempt.draft)
+        found = await self._desk.search(adapter, attempt.job, draft, retrying=True)
+        if found is not None and found.ambiguous:
+            attempt.job = await self._desk.ambiguous(attempt.job, found)
+            return True
         if found is None or found.post is None:
             return False
         post = found.post
@@ -171,7 +178,7 @@ class JobRunner:
             "at": now().isoformat(),
             "post_id": receipt.post_id,
             "delayed": receipt.delayed,
-            **receipt.evidence,
+            "platform": redact(dict(receipt.evidence), for_user=True),  # JSON and without secrets, whatever it was
         }
 
         def work(connection: Connection) -> JobRecord:
@@ -184,7 +191,7 @@ class JobRunner:
                 "proof": ProofRung.ACCEPTED.value,
             }
             confirmed = self._ledger.moved(connection, job, JobState.CONFIRMED, **placed)
-            if attempt.commit is not None and not attempt.commit.called:
+            if attempt.commit is not None and not attempt.commit.armed:
                 return self._ledger.moved(
                     connection, confirmed, JobState.NEEDS_ATTENTION, reason=_not_armed(job.platform, receipt)
                 )
@@ -214,51 +221,65 @@ class JobRunner:
         if isinstance(error, StaleOwner):
             _log.warning("another process owns the account", job_id=job.job_id)
             return
-        if isinstance(error, StorageError) and state is JobState.PREPARING:
-            raise error  # nothing was sent; the row stays "preparing" and is resumed when the disk is well again
+        if isinstance(error, StorageError) and state in {JobState.DUE, JobState.PREPARING}:
+            raise error  # nothing was sent; the row stays as it is and is resumed when the disk is well again
         if state is JobState.PREPARING:
             if attempt.commit is not None and not attempt.commit.called and not isinstance(error, PluginError):
                 _log.warning("the adapter failed before it armed", job_id=job.job_id)
-            await self._apply(job, before_intent(error, job.platform), attempt.account)
+            asked = str(error.details.get("task_id")) if isinstance(error, HumanNeeded) else ""
+            await self._apply(job, before_intent(error, job.platform), attempt.account, asked)
         elif state in {JobState.INTENT, JobState.SUBMITTING}:
             outcome = after_intent(error, job.platform, attempt=job.attempt)
             await self._apply(job, outcome, attempt.account)
 
-    async def _apply(self, job: JobRecord, outcome: Outcome, account: AccountRecord) -> None:
-        evidence = {
-            "kind": "error",
-            "at": now().isoformat(),
-            "cause": outcome.cause.value,
-            "reason": outcome.reason.as_dict(),
-        }
+    async def _apply(self, job: JobRecord, outcome: Outcome, account: AccountRecord, asked: str = "") -> None:
+        """Write the outcome; ``asked``: the task that already asks a person, if there is one."""
+        why = clean(outcome.reason)
+        evidence = {"kind": "error", "at": now().isoformat(), "cause": outcome.cause.value, "reason": why.as_dict()}
 
         def work(connection: Connection) -> None:
             ended = None if outcome.state is JobState.UNCERTAIN else now()
             jobs.change_attempt(connection, job.job_id, job.attempt, evidence=[evidence], ended_at=ended)
-            self._ledger.moved(connection, job, outcome.state, reason=outcome.reason, cause=outcome.cause.value)
+            self._ledger.moved(connection, job, outcome.state, reason=why, cause=outcome.cause.value)
             # A session that is not accepted gets its "login" task from the account, once for all its jobs.
             if outcome.state is JobState.WAITING_HUMAN and outcome.cause is not Cause.SESSION:
-                self._tasks.open(
-                    connection,
-                    kind="confirm",
-                    prompt=outcome.reason,
-                    account_id=account.id,
-                    job_id=job.job_id,
-                )
+                known = tasks.get_task(connection, asked)
+                if known is None or known.state != "open":
+                    self._tasks.open(connection, kind="confirm", prompt=why, account_id=account.id, job_id=job.job_id)
 
         await self._ledger.write(work)
         if outcome.cause is Cause.SESSION:
-            await self._accounts.mark_expired(account, outcome.reason, job_id=job.job_id)
+            await self._accounts.mark_expired(account, why, job_id=job.job_id)
+
+
+def _stored_draft(job: JobRecord) -> Draft:
+    """Return the plan of a job.
+
+    Raises:
+        ContentError: it cannot be read: another version wrote it.
+    """
+    try:
+        return Draft.model_validate(job.draft)
+    except ValueError as error:
+        raise ContentError(
+            Text(
+                en=f"The stored plan of job {job.job_id} cannot be read by this version. Nothing was sent; publish the post again.",
+                zh=f"此版本无法读取任务 {job.job_id} 已保存的计划。未发送任何内容，请重新发布。",
+            ),
+            {"job_id": job.job_id},
+        ) from error
 
 
 def _check_receipt(receipt: object, platform: str) -> None:
     """Refuse what is no receipt: a post without an id cannot be proven, so it is looked for like any lost answer.
 
     Raises:
-        PluginError: no ``Receipt``, or one without an id.
+        PluginError: no ``Receipt``, or one without an id, or of a post that is not out.
     """
-    if isinstance(receipt, Receipt) and receipt.post_id and receipt.post_url:
-        return
+    if isinstance(receipt, Receipt) and receipt.state not in {PostState.DRAFT, PostState.REJECTED}:
+        words = (receipt.post_id, receipt.post_url, receipt.uid or "")
+        if receipt.post_id and receipt.post_url and all(isinstance(word, str) for word in words):
+            return
     raise PluginError(
         Text(
             en=f"The adapter of {platform!r} returned no receipt with a post id and an address. Tell its author.",

@@ -20,9 +20,9 @@ from creatorflow.log import get_logger
 from creatorflow.publish.content import content_from_mapping
 from creatorflow.publish.ledger import Admission, Ledger, Request, now
 from creatorflow.publish.matching import fingerprint
-from creatorflow.publish.people import account_ref, resolve
+from creatorflow.publish.people import People, account_ref, resolve
 from creatorflow.publish.plan import Planner
-from creatorflow.publish.refusals import cannot_cancel, check_due, checked_key, refuse_blocked
+from creatorflow.publish.refusals import cannot_cancel, check_due, checked_key, other_environment, refuse_blocked
 from creatorflow.publish.rehearsal import rehearse
 from creatorflow.publish.states import AFTER_INTENT
 from creatorflow.publish.views import JobView, PlanView, Severity, job_view
@@ -57,6 +57,7 @@ class PublishService:
         assets: AssetResolver,
         accounts: AccountService,
         workers: JobWorkers,
+        people: People,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
@@ -64,6 +65,7 @@ class PublishService:
         self._assets = assets
         self._accounts = accounts
         self._workers = workers
+        self._people = people
 
     @property
     def locale(self) -> str:
@@ -238,20 +240,34 @@ class PublishService:
         ``preparing`` jobs without a live owner become ``due`` again. ``wait_s``: seconds to keep reading until each job is settled.
         """
         if job_id is not None:
-            found = [await self._ledger.get(job_id)]
-        else:
-            states = [state.value for state in (*AFTER_INTENT, JobState.PREPARING)]
-            environment = self._settings.network.environment
-            found = await self._ledger.store.read(
-                lambda connection: jobs.list_jobs(connection, environment=environment, states=states, limit=10_000)
-            )
+            await self._workers.reconcile(await self._ours(job_id), wait_s)
+            return [await self._view(job_id)]
+        states = [state.value for state in (*AFTER_INTENT, JobState.PREPARING)]
+        environment = self._settings.network.environment
+        found = await self._ledger.store.read(
+            lambda connection: jobs.list_jobs(connection, environment=environment, states=states, limit=10_000)
+        )
         for job in found:
-            await self._workers.reconcile(job, wait_s)
+            try:
+                await self._workers.reconcile(job, wait_s)
+            except Exception as error:  # one job's trouble is not the others'; it stays open and is tried again
+                _log.warning("an open job could not be settled now", job_id=job.job_id, error=repr(error))
         return [await self._view(job.job_id) for job in found]
 
-    async def retry(self, job_id: str, wait_s: float | None = None, until_listed: bool = False) -> JobView:
-        """Start a new attempt of a job that is certainly not out (failed, rejected, absent) or was missed."""
+    async def _ours(self, job_id: str) -> JobRecord:
+        """Return a job of the environment in force: sandbox and live never mix."""
         job = await self._ledger.get(job_id)
+        if job.environment != self._settings.network.environment:
+            raise other_environment(job, self._settings.network.environment)
+        return job
+
+    async def retry(self, job_id: str, wait_s: float | None = None, until_listed: bool = False) -> JobView:
+        """Start a new attempt of a job that is certainly not out (failed, rejected, absent) or was missed.
+
+        Raises:
+            DuplicateContent: another job with the same content went out meanwhile, or is about to.
+        """
+        job = await self._ours(job_id)
         if JobState(job.state) not in {JobState.FAILED, JobState.REJECTED, JobState.ABSENT, JobState.MISSED}:
             raise InvalidInput(
                 Text(
@@ -262,13 +278,13 @@ class PublishService:
                 ),
                 {"job_id": job_id, "state": job.state},
             )
-        job = await self._ledger.move(job, JobState.DUE, due_at=None)
+        job = await self._ledger.retry(job)
         await self._run_all([Admission(job, replayed=False)], wait_s, until_listed)
         return await self._view(job_id)
 
     async def resolve(self, job_id: str, outcome: str, evidence: str | None = None, by: str = "user") -> JobView:
         """Let a person settle an uncertain job: ``confirmed`` (evidence: the post's URL), ``rejected`` or ``absent``."""
-        job = await self._ledger.get(job_id)
+        job = await self._ours(job_id)
         if outcome not in {"confirmed", "rejected", "absent"}:
             raise InvalidInput(
                 Text(
@@ -289,7 +305,7 @@ class PublishService:
 
     async def cancel(self, job_id: str) -> JobView:
         """Cancel a job that has not been sent; cancelling twice is fine."""
-        job = await self._ledger.get(job_id)
+        job = await self._ours(job_id)
         if job.state == JobState.CANCELLED.value:
             return await self._view(job_id)
         if await self._workers.cancel(job_id):
@@ -308,24 +324,36 @@ class PublishService:
             raise cannot_cancel(job)
         return await self._view(job_id)
 
-    async def sweep(self) -> builtins.list[JobView]:
-        """Run what is due and settle what is open: called at the start of a worker and every minute."""
+    async def sweep(self, *, wait: bool = True) -> builtins.list[JobView]:
+        """Run what is due and settle what is open: called at the start of a worker and every minute.
+
+        Args:
+            wait: return when the jobs that were begun have ended; otherwise they go on in the background, so that one slow job does not
+                make others late.
+        """
+        begun: dict[str, asyncio.Task[JobRecord]] = {}
+        seen = await self._begin_due(begun)  # before reading back, which may take long
         await self.reconcile()
+        await self._people.sweep()
+        seen |= await self._begin_due(begun)
+        if wait and begun:
+            await asyncio.wait(begun.values())
+        return [await self._view(job_id) for job_id in seen]
+
+    async def _begin_due(self, begun: dict[str, asyncio.Task[JobRecord]]) -> dict[str, None]:
+        """Start what is due now; return the ids of all jobs whose time has come, the missed ones too."""
         environment, moment = self._settings.network.environment, now()
         due = await self._ledger.store.read(
             lambda connection: jobs.due_jobs(connection, environment=environment, now=moment)
         )
-        ready = [job for job in [await self._workers.release(job) for job in due] if job.state == JobState.DUE.value]
-        await self._run_all_quietly(ready)
-        return [await self._view(job.job_id) for job in due]
-
-    async def _run_all_quietly(self, ready: Sequence[JobRecord]) -> None:
-        if not ready:
-            return
-        done, _ = await asyncio.wait([self._workers.start(job, until_listed=False) for job in ready])
-        for task in done:
-            if not task.cancelled() and (error := task.exception()):
-                _log.warning("a due job could not be run now", error=repr(error))
+        for job in due:
+            if job.job_id in begun:
+                continue
+            released = await self._workers.release(job)
+            if released.state == JobState.DUE.value:
+                begun[job.job_id] = task = self._workers.start(released, until_listed=False)
+                task.add_done_callback(_tell_trouble)
+        return dict.fromkeys(job.job_id for job in due)
 
     def running(self) -> builtins.list[str]:
         """Return the ids of the jobs that this process works on at the moment."""
@@ -342,3 +370,8 @@ class PublishService:
 
 def _content(content: Content | dict[str, Any]) -> Content:
     return content if isinstance(content, Content) else content_from_mapping(content)
+
+
+def _tell_trouble(task: asyncio.Task[JobRecord]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.warning("a due job could not be run now", error=repr(error))

@@ -11,8 +11,10 @@ TRANSITIONS: dict[S, frozenset[S]] = {
     S.DUE: frozenset({S.PREPARING, S.WAITING_NETWORK, S.WAITING_HUMAN, S.FAILED, S.MISSED, S.CANCELLED}),
     S.WAITING_NETWORK: frozenset({S.DUE, S.MISSED, S.CANCELLED}),
     S.WAITING_HUMAN: frozenset({S.SCHEDULED, S.DUE, S.MISSED, S.CANCELLED}),
-    # Nothing has been sent yet. "confirmed" only when an earlier attempt's post turns up in the check before a retry.
-    S.PREPARING: frozenset({S.INTENT, S.DUE, S.WAITING_NETWORK, S.WAITING_HUMAN, S.FAILED, S.CANCELLED, S.CONFIRMED}),
+    # Nothing has been sent yet. "confirmed" and "needs_attention" only when posts that may be an earlier attempt's turn up before a retry.
+    S.PREPARING: frozenset(
+        {S.INTENT, S.DUE, S.WAITING_NETWORK, S.WAITING_HUMAN, S.FAILED, S.CANCELLED, S.CONFIRMED, S.NEEDS_ATTENTION}
+    ),
     # From here on the irreversible step may have happened: no way back to "due".
     S.INTENT: frozenset({S.SUBMITTING, S.UNCERTAIN}),
     S.SUBMITTING: frozenset({S.CONFIRMED, S.REJECTED, S.UNCERTAIN}),

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from creatorflow.accounts.locks import AccountLock
-from creatorflow.api import CreatorFlowError, Draft, JobState, Text, Unavailable
+from creatorflow.accounts.locks import AccountLock, is_free
+from creatorflow.api import Cause, CredentialRejected, Draft, JobState, StorageError, Text, Unavailable
 from creatorflow.log import get_logger, tracing
-from creatorflow.publish.ledger import Ledger, now
+from creatorflow.publish.ledger import Ledger, clean, now
+from creatorflow.publish.outcome import sentence
 from creatorflow.publish.readback import ReadBackDesk
+from creatorflow.publish.refusals import Overtaken, account_gone
 from creatorflow.publish.runner import JobRunner
 from creatorflow.publish.states import AFTER_INTENT, UNSENT
 from creatorflow.store import AccountRecord, Connection, JobRecord, jobs
@@ -28,6 +31,9 @@ _log = get_logger("creatorflow.publish.workers")
 #: Seconds that the answering process may take from the answer to the job's next state, and between two looks at it.
 _ANSWER_S = 10.0
 _POLL_S = 0.1
+
+#: Longest session check before a read-back, seconds.
+CHECK_S = 60.0
 
 ProgressListener = Callable[[dict[str, Any]], None]
 
@@ -72,6 +78,21 @@ class JobWorkers:
             _log.debug("job task ended with an error", job_id=job_id, error=repr(task.exception()))
 
     async def _work(self, job_id: str, until_listed: bool) -> JobRecord:
+        try:
+            return await self._until_parked(job_id, until_listed)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._stopped(job_id))
+            raise
+
+    async def _stopped(self, job_id: str) -> None:
+        """Cancel a job that was stopped for good before its attempt began (it waited for the account's lock)."""
+        job = await self._ledger.get(job_id)
+        if job.state == JobState.DUE.value and self._after_interrupt(job_id) is JobState.CANCELLED:
+            reason = Text(en="Cancelled before anything was sent.", zh="已在发送前取消。")
+            with contextlib.suppress(Overtaken):
+                await self._ledger.move(job, JobState.CANCELLED, reason=reason)
+
+    async def _until_parked(self, job_id: str, until_listed: bool) -> JobRecord:
         deadline = asyncio.get_running_loop().time() + self._settings.publish.human_wait_seconds
         wait_s = self._settings.publish.wait_seconds if until_listed else 0.0
         while True:
@@ -87,11 +108,15 @@ class JobWorkers:
         if job.state != JobState.DUE.value:
             return job
         account = await self._account(job)
+        if account is None:
+            return await self.orphaned(job)
         async with self._hold(job, account, self._settings.publish.lock_wait_seconds) as epoch:
-            job = await self._ledger.get(job_id)  # another process may have done it while we waited for the lock
-            if job.state != JobState.DUE.value:
-                return job
+            job = await self.release(
+                await self._ledger.get(job_id)
+            )  # much may have happened while we waited for the lock
             account = await self._account(job)
+            if job.state != JobState.DUE.value or account is None:
+                return job
             return await self._runner.run(
                 job, account, epoch=epoch, until_s=wait_s, interrupted=lambda: self._after_interrupt(job_id)
             )
@@ -112,8 +137,34 @@ class JobWorkers:
         lock = AccountLock(self._settings.directories, account.id, f"{job.platform}:{job.account_name}")
         return lock.holding(self._ledger.store, budget_s=budget_s, on_wait=waiting)
 
-    async def _account(self, job: JobRecord) -> AccountRecord:
-        return await self._accounts.get(f"{job.platform}:{job.account_name}")
+    async def _account(self, job: JobRecord) -> AccountRecord | None:
+        # By its row, never by its name: another person may have been added under the name since.
+        return await self._accounts.by_row(job.account_id)
+
+    async def orphaned(self, job: JobRecord) -> JobRecord:
+        """End the machine's part of a job whose account was removed, unless somebody still works on it."""
+        if not is_free(self._settings.directories, job.account_id):
+            return job
+        ends = {
+            JobState.DUE: JobState.FAILED,
+            JobState.PREPARING: JobState.FAILED,
+            JobState.WAITING_HUMAN: JobState.CANCELLED,
+        }
+        reason = account_gone(job)
+
+        def work(connection: Connection) -> JobRecord:
+            found = jobs.get_job(connection, job.job_id)
+            assert found is not None
+            state = JobState(found.state)
+            if state in ends:
+                return self._ledger.moved(connection, found, ends[state], reason=reason, cause=Cause.ACCOUNT.value)
+            if state in {JobState.INTENT, JobState.SUBMITTING}:
+                found = self._ledger.moved(connection, found, JobState.UNCERTAIN, reason=reason)
+            if JobState(found.state) in {JobState.UNCERTAIN, JobState.RECONCILING}:
+                return self._ledger.moved(connection, found, JobState.NEEDS_ATTENTION, reason=reason)
+            return found
+
+        return await self._ledger.write(work)
 
     async def _answered(self, job: JobRecord, deadline: float) -> bool:
         """Wait within the budget for a person; True when the job can go on."""
@@ -142,9 +193,13 @@ class JobWorkers:
         if task is not None and task is not asyncio.current_task():
             return job
         account = await self._account(job)
+        if account is None:
+            return await self.orphaned(job)
         try:
             async with self._hold(job, account, 1.0):
                 return await self._reconcile(job.job_id, account, wait_s)
+        except Overtaken:  # a person settled it at this moment
+            return await self._ledger.get(job.job_id)
         except Unavailable as error:
             if error.details.get("lock") != "busy":
                 raise
@@ -160,29 +215,33 @@ class JobWorkers:
         if job.state in {JobState.INTENT.value, JobState.SUBMITTING.value}:
             reason = Text(en="Its process ended while submitting.", zh="执行它的进程在提交时结束。")
             job = await self._ledger.move(job, JobState.UNCERTAIN, reason=reason)
-        draft = Draft.model_validate(job.draft)
         with tracing(job.trace_id):
             try:
+                draft = Draft.model_validate(job.draft)
                 async with self._accounts.open_adapter(account, job_id=job.job_id) as adapter:
-                    await self._accounts.record_session(account, await adapter.check_session())
+                    async with asyncio.timeout(CHECK_S):
+                        info = await adapter.check_session()
+                    await self._accounts.record_session(account, info)
                     return await self._desk.settle(adapter, job, draft, wait_s)
-            except CreatorFlowError as error:
-                _log.warning("reconciling is not possible now", job_id=job_id, reason=error.text.en)
-                why = error.text
-                return await self._ledger.write(lambda connection: self._still_open(connection, job_id, why))
-
-    def _still_open(self, connection: Connection, job_id: str, why: Text) -> JobRecord:
-        job = jobs.get_job(connection, job_id)
-        assert job is not None
-        reason = Text(en=f"It could not be read back now: {why.en}", zh=f"暂时无法回读：{why.zh}")
-        if job.state == JobState.RECONCILING.value:
-            return self._ledger.moved(connection, job, JobState.UNCERTAIN, reason=reason)
-        jobs.change_job(connection, job_id, [job.state], reason=reason.as_dict(), updated_at=now())
-        return job
+            except (Overtaken, StorageError):
+                raise
+            except Exception as error:
+                why = sentence(error, job.platform, sent=False)
+                _log.warning("reconciling is not possible now", job_id=job_id, reason=why.en)
+                if isinstance(error, CredentialRejected):
+                    await self._accounts.mark_expired(account, clean(why), job_id=job_id)
+                return await self._desk.unreadable(job_id, why)
 
     async def release(self, job: JobRecord) -> JobRecord:
         """Let a job whose time has come go on, or call it missed when it is too late to send it without permission."""
-        return job if job.state == JobState.DUE.value else await self._ledger.resume(job)
+        latest = None if job.due_at is None else job.due_at + timedelta(minutes=job.late_minutes or 0)
+        open_ = {JobState.SCHEDULED.value, JobState.WAITING_NETWORK.value}
+        if job.state in open_ or (job.state == JobState.DUE.value and latest is not None and now() > latest):
+            try:
+                return await self._ledger.resume(job)
+            except Overtaken:  # the sweep of another process was quicker
+                return await self._ledger.get(job.job_id)
+        return job
 
     async def cancel(self, job_id: str) -> bool:
         """Stop this process's work on a job, unless it is past its intent; say whether this process had it."""

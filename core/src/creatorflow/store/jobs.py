@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, select, update
+from sqlalchemy import Connection, Select, func, insert, select, update
 
 from creatorflow.store.records import AttemptRecord, JobRecord, record
 from creatorflow.store.schema import idempotency_keys, publish_attempts, publish_history, publish_jobs
@@ -20,10 +20,12 @@ __all__ = [
     "change_attempt",
     "change_job",
     "due_jobs",
+    "former_account",
     "get_attempt",
     "get_job",
     "key",
     "list_jobs",
+    "post_ids",
     "same_content",
     "set_history_status",
 ]
@@ -90,6 +92,30 @@ def same_content(connection: Connection, account_id: str, fingerprint: str) -> l
     return _jobs(connection, query.order_by(publish_jobs.c.created_at.desc()))
 
 
+def post_ids(connection: Connection, account_id: str, *, besides: str) -> list[str]:
+    """Return the ids of the posts that other jobs of this account made; ``besides``: the job whose own are left out."""
+    query = select(publish_jobs.c.post_id).where(
+        publish_jobs.c.account_id == account_id, publish_jobs.c.job_id != besides, publish_jobs.c.post_id.is_not(None)
+    )
+    return [str(row[0]) for row in connection.execute(query)]
+
+
+def former_account(connection: Connection, platform: str, environment: str, uid: str) -> tuple[str, int] | None:
+    """Return (row id, highest epoch) under which jobs of this person were made last, or None: keys and duplicates hang on that id."""
+    query = (
+        select(publish_jobs.c.account_id, func.max(publish_jobs.c.epoch))
+        .where(
+            publish_jobs.c.platform == platform,
+            publish_jobs.c.environment == environment,
+            publish_jobs.c.uid == uid,
+        )
+        .group_by(publish_jobs.c.account_id)
+        .order_by(func.max(publish_jobs.c.created_at).desc())
+    )
+    row = connection.execute(query).first()
+    return None if row is None else (str(row[0]), int(row[1]))
+
+
 def _jobs(connection: Connection, query: Select[Any]) -> list[JobRecord]:
     return [record(JobRecord, row) for row in connection.execute(query).mappings()]
 
@@ -140,9 +166,9 @@ def add_key(connection: Connection, scope: str, name: str, *, digest: str, job_i
 
 
 def add_history(connection: Connection, **values: Any) -> None:
-    """Add one confirmed post to the history; the same id twice is one row."""
-    query = select(publish_history.c.id).where(publish_history.c.id == values["id"])
-    if connection.execute(query).first() is None:
+    """Write one confirmed post to the history; the same id again (a later attempt of the job) replaces the row."""
+    changed = connection.execute(update(publish_history).where(publish_history.c.id == values["id"]).values(**values))
+    if changed.rowcount == 0:
         connection.execute(insert(publish_history).values(**values))
 
 
