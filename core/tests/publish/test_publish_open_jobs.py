@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,12 +12,25 @@ from typing import Any
 
 import pytest
 from creatorflow.accounts import AccountLock
-from creatorflow.api import CredentialRejected, HumanNeeded, InvalidInput, JobState, NotFound, PluginError, Unavailable
+from creatorflow.api import (
+    Commit,
+    CredentialRejected,
+    HumanNeeded,
+    InvalidInput,
+    JobState,
+    NotFound,
+    PluginError,
+    PostState,
+    Prepared,
+    Receipt,
+    Sending,
+    Unavailable,
+)
 from creatorflow.app import App
 from creatorflow.config import load_settings
 from creatorflow.publish import JobView
 
-from .conftest import CONFIG, Site
+from .conftest import CONFIG, Site, ToyAdapter
 from .steps import T, fail, publish
 
 
@@ -295,3 +309,37 @@ async def test_words_of_an_adapter_carry_no_secret(app: App, site: Site) -> None
     assert "toy-cookie-value" not in "".join(rows)
     site.hooks = {"submit": fail(PluginError(Text(en="toy-cookie-value", zh="")))}
     assert "toy-cookie-value" not in str(await publish(app, "二"))
+
+
+@pytest.mark.parametrize(
+    ("receipt", "told"),
+    [
+        ({"state": PostState.DRAFT}, "uncertain"),
+        ({"state": PostState.REJECTED}, "uncertain"),
+        ({"post_id": 7}, "uncertain"),
+        ({"evidence": {"at": datetime.now(UTC), "odd": {1, 2}, "nan": float("nan")}}, "confirmed"),
+    ],
+)
+async def test_an_odd_receipt_confirms_nothing_false(
+    app: App, site: Site, monkeypatch: pytest.MonkeyPatch, receipt: dict[str, Any], told: str
+) -> None:
+    async def submit(self: ToyAdapter, prepared: Prepared, commit: Commit) -> Receipt:
+        await commit.arm(Sending(text=prepared.draft.text))
+        return Receipt(**{"post_id": "7", "post_url": "https://toy.example/7", **receipt})
+
+    monkeypatch.setattr(ToyAdapter, "submit", submit)
+    assert (await publish(app)).state == told
+
+
+async def test_an_adapter_that_sends_although_arm_refused_is_named(
+    app: App, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def submit(self: ToyAdapter, prepared: Prepared, commit: Commit) -> Receipt:
+        with contextlib.suppress(PluginError):
+            await commit.arm(Sending(text="not the plan"))
+        return Receipt(post_id="7", post_url="https://toy.example/7")
+
+    monkeypatch.setattr(ToyAdapter, "submit", submit)
+    job = await publish(app)
+    assert job.state == "needs_attention"
+    assert "without asking" in str(job.reason)

@@ -119,7 +119,7 @@ class JobRunner:
             async with asyncio.timeout(PREPARE_BUDGET_S):
                 self._say(attempt, "session", Text(en="Checking the session", zh="检查登录状态"))
                 attempt.account = await self._accounts.record_session(attempt.account, await adapter.check_session())
-                if await self._earlier_attempt_is_out(attempt, draft, adapter):
+                if await self._earlier_attempt_is_out(attempt, adapter):
                     return
                 self._say(attempt, "preparing", Text(en="Uploading and filling in", zh="上传并填写"))
                 prepared = await adapter.prepare(draft, await self._checkpoint(job))
@@ -144,9 +144,9 @@ class JobRunner:
     def _say(self, attempt: _Attempt, step: str, text: Text) -> None:
         self._progress(attempt.job, step, text, None)
 
-    async def _earlier_attempt_is_out(self, attempt: _Attempt, draft: Draft, adapter: PlatformAdapter) -> bool:
+    async def _earlier_attempt_is_out(self, attempt: _Attempt, adapter: PlatformAdapter) -> bool:
         """Before a new attempt, look once more for the post of an earlier one that got past its intent."""
-        found = await self._desk.search(adapter, attempt.job, draft, retrying=True)
+        found = await self._desk.search(adapter, attempt.job, _stored_draft(attempt.job), retrying=True)
         if found is not None and found.ambiguous:
             attempt.job = await self._desk.ambiguous(attempt.job, found)
             return True
