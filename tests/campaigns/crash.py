@@ -36,6 +36,7 @@ def main() -> int:
     for control in CONTROLS[1:]:
         report[control]["problems"] = report[control]["problems"][:3]  # enough to see how it fails
     results = Path(__file__).parent / "results" / "crash.json"
+    results.parent.mkdir(exist_ok=True)
     results.write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", "utf-8")
     print(json.dumps(report, ensure_ascii=False, indent=2))
     return int(failed)
