@@ -257,6 +257,8 @@ def run_sweeps(
     Raises:
         RuntimeError: a bench could not work.
     """
+    if str(_ROOT) not in sys.path:
+        sys.path.insert(0, str(_ROOT))  # handed on to the spawned benches, which import this module by its name
     spawn = multiprocessing.get_context("spawn")
     results = spawn.Queue()
     processes = [
