@@ -50,7 +50,9 @@ def tox_add_core_config(core_conf: ConfigSet, state: State) -> None:
         )
     for env, folder in (("core", "core"), ("testkit", "testkit")):
         member = next(m for m in members().values() if m.folder == folder)
-        loaders[env].append(MemoryLoader(deps="\n".join([*_editable(closure(member, member.test_extras)), *TEST_TOOLS])))
+        loaders[env].append(
+            MemoryLoader(deps="\n".join([*_editable(closure(member, member.test_extras)), *TEST_TOOLS]))
+        )
     everything = _editable({name: tuple(sorted(member.extras)) for name, member in members().items()})
     loaders["e2e"].append(MemoryLoader(deps="\n".join([*everything, *TEST_TOOLS, "import-linter"])))
     loaders["type"].append(MemoryLoader(deps="\n".join([*everything, *TEST_TOOLS, "mypy", "types-PyYAML", "tox"])))

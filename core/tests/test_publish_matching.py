@@ -54,7 +54,9 @@ OURS = "秋天的第一场雨，走走停停"
 def test_only_new_posts_with_our_words_count() -> None:
     assert search(post("1", OURS)) == ["1"]
     assert search(post("1", OURS), baseline=("1",)) == [], "was there before"
-    assert search(post("1", OURS, seconds=-26 * 3600)) == [], "older than the intent, even on a machine whose clock is a day ahead"
+    assert search(post("1", OURS, seconds=-26 * 3600)) == [], (
+        "older than the intent, even on a machine whose clock is a day ahead"
+    )
     assert search(post("1", OURS, seconds=-30)) == ["1"], "their clock may be a little behind"
     assert search(post("1", "别的话")) == []
     assert search(post("1", OURS, state=PostState.DRAFT)) == []
