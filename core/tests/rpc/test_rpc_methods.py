@@ -292,6 +292,7 @@ def test_a_wrong_parameter_is_named_as_it_was_sent(sidecar: Any, method: str, pa
     error = sidecar.error(method, params)
     assert error["code"] == -32602
     assert error["data"]["details"]["field"] == field
+    assert " or " not in error["data"]["messages"]["zh-CN"]
     assert [problem["field"] for problem in error["data"]["details"].get("problems", [{"field": field}])] == [field]
 
 

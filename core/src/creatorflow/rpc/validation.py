@@ -103,7 +103,10 @@ def _problem(model: type[BaseModel], error: Mapping[str, Any]) -> tuple[str, tup
     known = _PROBLEMS.get(error["type"])
     if known is not None:
         context = error.get("ctx") or {}
-        return field, (known[0].format_map(context), known[1].format_map(context))
+        expected = (
+            str(context.get("expected", "")).replace(", ", "、").replace(" or ", "、")
+        )  # pydantic's list is English
+        return field, (known[0].format_map(context), known[1].format_map({**context, "expected": expected}))
     text = (error.get("ctx") or {}).get("error")  # a validator of ours that raised with a sentence for people
     if error["type"] == "value_error" and isinstance(text, ValueError) and text.args and isinstance(text.args[0], Text):
         return field, (text.args[0].en, text.args[0].zh)
