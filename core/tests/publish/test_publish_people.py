@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +19,10 @@ from creatorflow.api import (
     Sending,
     StorageError,
     Unavailable,
+    VaultError,
 )
 from creatorflow.app import App
+from creatorflow.config import load_settings
 from creatorflow.publish import PlanView
 from creatorflow.publish.plan import Planner
 
@@ -271,3 +274,17 @@ async def test_unknown_words_are_refused_in_words(app: App) -> None:
             await call
         assert caught.value.text.zh
         assert caught.value.text.en
+
+
+async def test_without_its_vault_a_process_makes_no_job_and_fails_none(app: App, site: Site, home: Path) -> None:
+    env = {"CREATORFLOW_PLUGINS": "toy", "CREATORFLOW_VAULT_PASSPHRASE": "not the passphrase"}
+    planned = await publish(app, "稍后", at=datetime.now(UTC) - timedelta(minutes=1))
+    async with App(load_settings(home, env, locale="en")) as stranger:
+        with pytest.raises(VaultError):
+            await publish(stranger)
+        assert [job.job_id for job in await app.publisher.list()] == [planned.job_id]
+        assert [job.state for job in await stranger.publisher.sweep()] == ["waiting_human"]
+    (task,) = await app.tasks.list(["open"])
+    await app.tasks.answer(task.task_id, "done", "tester")
+    assert [job.state for job in await app.publisher.sweep()] == ["confirmed"]
+    assert len(site.posts) == 1

@@ -130,6 +130,14 @@ class AccountService:
         """Return one account; see ``get``."""
         return AccountView.of(await self.get(account_id, platform))
 
+    async def open_vault(self) -> None:
+        """Open the vault, or say why not.
+
+        Raises:
+            VaultError: no passphrase, a wrong one, a locked keyring, a lost key.
+        """
+        await self._vault.open()
+
     def open_adapter(
         self, account: AccountRecord, *, job_id: str | None = None, progress: Progress | None = None
     ) -> AbstractAsyncContextManager[PlatformAdapter]:

@@ -18,6 +18,7 @@ from creatorflow.api import (
     StorageError,
     Text,
     Unavailable,
+    VaultError,
 )
 
 __all__ = ["Outcome", "after_intent", "before_intent", "sentence"]
@@ -38,6 +39,8 @@ def before_intent(error: BaseException, platform: str) -> Outcome:
         return Outcome(JobState.WAITING_HUMAN, error.text, Cause.SESSION)
     if isinstance(error, HumanNeeded):
         return Outcome(JobState.WAITING_HUMAN, error.text, error.cause or Cause.RISK)
+    if isinstance(error, VaultError):  # locked, or its passphrase is missing in this process: not the job's fault
+        return Outcome(JobState.WAITING_HUMAN, error.text, Cause.ACCOUNT)
     if isinstance(error, OfflineDenied):
         return Outcome(JobState.WAITING_NETWORK, error.text, Cause.NETWORK)
     return Outcome(JobState.FAILED, sentence(error, platform, sent=False), _cause(error))

@@ -97,15 +97,15 @@ def duplicate(job: JobRecord) -> DuplicateContent:
         when = job.updated_at.strftime("%Y-%m-%d %H:%M UTC")
         text = Text(
             en=f"The same content was already published on {account} ({when}, {job.post_url}). "
-            "Change it, or pass --allow-duplicate to post it again.",
-            zh=f"相同内容已在 {account} 发布（{when}，{job.post_url}）。请修改内容，或加 --allow-duplicate 再次发布。",
+            "Change it, or pass --allow-duplicate (RPC: allow_duplicate) to post it again.",
+            zh=f"相同内容已在 {account} 发布（{when}，{job.post_url}）。请修改内容，或加 --allow-duplicate（RPC：allow_duplicate） 再次发布。",
         )
     else:
         text = Text(
             en=f"The same content may already be on {account}: job {job.job_id} is {state!r}. "
-            f"Settle it first with 'creatorflow jobs reconcile {job.job_id}', or pass --allow-duplicate.",
+            f"Settle it first with 'creatorflow jobs reconcile {job.job_id}', or pass --allow-duplicate (RPC: allow_duplicate).",
             zh=f"相同内容可能已在 {account} 发布：任务 {job.job_id} 处于 “{state}”。"
-            f"请先运行 'creatorflow jobs reconcile {job.job_id}'，或加 --allow-duplicate。",
+            f"请先运行 'creatorflow jobs reconcile {job.job_id}'，或加 --allow-duplicate（RPC：allow_duplicate）。",
         )
     details = {"job_id": job.job_id, "state": state, "post_url": job.post_url, "account_id": account}
     return DuplicateContent(text, details, job_id=job.job_id)
@@ -117,9 +117,9 @@ def planned_already(job: JobRecord) -> DuplicateContent:
     when = f"{job.due_at:%Y-%m-%d %H:%M} UTC" if job.due_at is not None else None
     text = Text(
         en=f"The same content is already going to be published on {account}{f' at {when}' if when else ' now'} (job {job.job_id}). "
-        f"Cancel that with 'creatorflow jobs cancel {job.job_id}', or pass --allow-duplicate to post it twice.",
+        f"Cancel that with 'creatorflow jobs cancel {job.job_id}', or pass --allow-duplicate (RPC: allow_duplicate) to post it twice.",
         zh=f"相同内容已安排在 {account} {f'于 {when} ' if when else '立即'}发布（任务 {job.job_id}）。"
-        f"请先运行 'creatorflow jobs cancel {job.job_id}'，或加 --allow-duplicate 发布两次。",
+        f"请先运行 'creatorflow jobs cancel {job.job_id}'，或加 --allow-duplicate（RPC：allow_duplicate） 发布两次。",
     )
     return DuplicateContent(
         text, {"job_id": job.job_id, "state": job.state, "post_url": None, "account_id": account}, job_id=job.job_id

@@ -144,6 +144,7 @@ class PublishService:
         Raises:
             PlanBlocked: the content does not fit one of the platforms; nothing was sent anywhere.
             DuplicateContent, KeyMismatch: refused for one account; nothing was sent anywhere.
+            VaultError: the vault cannot be opened here; no job was made.
         """
         content = _content(content)
         planned = await self._plans(content, targets, base_dir, roots)
@@ -152,6 +153,7 @@ class PublishService:
             return [await rehearse(self._accounts, item.account, item.plan, self.locale) for item in planned]
         due = at or content.schedule
         check_due(due)
+        await self._accounts.open_vault()  # without the accounts' secrets no job can run: say so before there is one
         durable = await self._durable(content, base_dir, roots)
         requests = [self._request(item, durable, idempotency_key, allow_duplicate, due) for item in planned]
         admitted = await self._ledger.admit(requests)

@@ -191,6 +191,16 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("creatorflow_begin", "BEGIN"))
 
 
+#: What a full disk, a quota or a file size limit looks like, depending on which write met it.
+_NO_SPACE = {
+    "SQLITE_FULL",
+    "SQLITE_IOERR_WRITE",
+    "SQLITE_IOERR_SHMSIZE",
+    "SQLITE_IOERR_FSYNC",
+    "SQLITE_IOERR_DIR_FSYNC",
+}
+
+
 def _storage_error(path: Path, error: Exception) -> StorageError:
     cause = getattr(error, "orig", error)
     code = getattr(cause, "sqlite_errorname", "")
@@ -201,7 +211,7 @@ def _storage_error(path: Path, error: Exception) -> StorageError:
             "restore a backup, or start with an empty one.",
             zh=f"数据库“{path}”已损坏。没有删除任何内容：请将它连同 -wal 文件一起移走，然后恢复备份或从空库开始。",
         )
-    elif code == "SQLITE_FULL" or "is full" in said:
+    elif code in _NO_SPACE or "is full" in said:
         text = Text(
             en=f"The disk is full: {str(path)!r} could not be written. Free some space and run the command again; nothing was lost.",
             zh=f"磁盘已满：“{path}”无法写入。请清理空间后重试；没有丢失任何内容。",
