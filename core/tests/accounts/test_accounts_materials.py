@@ -95,7 +95,10 @@ def test_an_odd_expiry_means_the_session(expires: object) -> None:
         ({"cookies": [{"name": "a", "value": SECRET, "domain": "."}]}, "cookies[0].domain is missing"),
         ({"cookies": {"a": f"{SECRET}\r\nX-Evil: 1"}}, "cookies[0] contains control characters"),
         ({"cookies": [{"name": "a", "value": SECRET}] * 2001}, "more than 2000"),
-        ({"cookies": {"cookies": [{"name": "a", "value": SECRET}], "origins": []}}, "give it as storage_state"),
+        (
+            {"cookies": {"cookies": [{"name": "a", "value": SECRET}], "origins": []}},
+            "with --storage-state (RPC: storage_state)",
+        ),
         ({"storage_state": [SECRET]}, "no Playwright storage state"),
         ({"storage_state": {"cookies": {"a": SECRET}}}, "no Playwright storage state"),
         ({"storage_state": {"cookies": [], "origins": []}}, "holds no session"),
@@ -111,6 +114,18 @@ def test_another_shape_is_refused_without_its_value(given: dict[str, Any], field
     assert field in caught.value.text.en
     assert SECRET not in f"{caught.value.text} {caught.value.details}"
     assert caught.value.text.zh != caught.value.text.en
+
+
+def test_a_storage_state_given_as_cookies_needs_no_new_export() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_materials(platform(), cookies={"cookies": [{"name": "a", "value": SECRET}]})
+    text = caught.value.text
+    assert "Export the session" not in text.en
+    assert "请重新导出" not in text.zh
+    for sentence in (text.en, text.zh):
+        assert "--storage-state" in sentence
+        assert "storage_state" in sentence
+    assert caught.value.details == {"field": "cookies", "give_as": "storage_state"}
 
 
 def test_a_kind_that_the_platform_does_not_take_is_refused() -> None:

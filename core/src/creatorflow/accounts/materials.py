@@ -163,9 +163,7 @@ def _credentials(value: Any) -> dict[str, Any]:
 def _cookies(value: Any, domain: str, field: str) -> list[dict[str, Any]]:
     if isinstance(value, dict):
         if isinstance(value.get("cookies"), list):
-            raise _shape(
-                field, "is a storage state; give it as storage_state", "是 storage state，请作为 storage_state 提供"
-            )
+            raise _storage_state_as_cookies(field)
         value = [{"name": name, "value": content} for name, content in value.items()]
     if not isinstance(value, list) or not value:
         raise _shape(
@@ -212,6 +210,18 @@ def _expires(item: Mapping[str, Any]) -> float:
     if isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found) and found > 0:
         return float(found)
     return -1
+
+
+def _storage_state_as_cookies(field: str) -> InvalidInput:
+    """The right file under the wrong name: no fresh export would help."""
+    return InvalidInput(
+        Text(
+            en=f"{field} is a Playwright storage state. Give the same file with --storage-state (RPC: storage_state); there is nothing "
+            "to export again, and nothing was stored.",
+            zh=f"{field} 是 Playwright 的 storage state。请用 --storage-state（RPC：storage_state）提供同一文件；无需重新导出，未存入任何内容。",
+        ),
+        {"field": field, "give_as": STORAGE_STATE},
+    )
 
 
 def _shape(field: str, en: str, zh: str) -> InvalidInput:
