@@ -169,6 +169,7 @@ out({name: ask(lambda: catalogue.platform(name)) for name in ("xiaohongshu", "pi
     assert answer["zzz"]["en"].endswith("See 'creatorflow capabilities'.")
     # installed but broken: the reason, not advice to install it again
     assert "resource 'cf_douyin:rules.toml' is not in the package" in answer["douyin"]["en"]
+    assert answer["douyin"]["en"].endswith(" Installed: heavy, pinboard.")
     assert "pip install creatorflow-douyin" not in answer["douyin"]["en"]
     assert "No tool is installed. Install it: pip install creatorflow-bettafish" in answer["tool"]["en"]
     assert answer["image"]["kind"] == "processor"

@@ -112,6 +112,24 @@ def test_two_distributions_with_one_platform_are_both_refused_and_both_named(tmp
     assert states(site.records("block=['creatorflow-first']"))["second"] == "loaded"
 
 
+def test_asked_for_a_name_that_clashes_the_clash_is_the_answer(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.platform("first", platform="pinboard")
+    site.platform("second", platform="pinboard")
+    en, zh = site.run(
+        """
+try:
+    Catalogue.discover().platform("pinboard")
+except Exception as error:
+    out([error.text.en, error.text.zh])
+"""
+    )
+    assert en.startswith("There is no platform 'pinboard'. Plugin 'first' (creatorflow-first 1.0)")
+    assert "is also offered by 'second'" in en
+    assert "No platform is installed" not in en  # two are
+    assert "尚未安装" not in zh
+
+
 def test_one_name_may_serve_two_kinds(tmp_path: Path) -> None:
     site = Site(tmp_path)
     site.platform("first", platform="pinboard")

@@ -48,15 +48,17 @@ def absent_capability(
     en = f"There is no {en_kind} {name!r}." if "/" not in name else f"No {en_kind} accepts {name!r}."
     zh = f"没有{zh_kind} {name!r}。" if "/" not in name else f"没有{zh_kind}接受 {name!r}。"
     have = ", ".join(installed)
-    en += f" Installed: {have}." if have else f" No {en_kind} is installed."
-    zh += f"已安装：{have}。" if have else f"尚未安装任何{zh_kind}。"
     details: dict[str, object] = {"name": name, "installed": list(installed)}
     culprit = _culprit(kind, name, records, official)
     if culprit is not None and culprit.error is not None:
-        en += f" {culprit.error.en}"
-        zh += culprit.error.zh
+        # The reason first; and it is installed, so "none is installed" would be untrue.
+        en += f" {culprit.error.en}" + (f" Installed: {have}." if have else "")
+        zh += culprit.error.zh + (f"已安装：{have}。" if have else "")
         details["plugin"] = culprit.name
-    elif official is not None:
+        return NotFound(Text(en=en, zh=zh), kind=kind, details=details)
+    en += f" Installed: {have}." if have else f" No {en_kind} is installed."
+    zh += f"已安装：{have}。" if have else f"尚未安装任何{zh_kind}。"
+    if official is not None:
         en += f" Install it: {official.pip}"
         zh += f"安装方法：{official.pip}"
         details["pip"] = official.pip
