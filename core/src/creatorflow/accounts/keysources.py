@@ -36,7 +36,7 @@ _HOW = Text(
     en="Set CREATORFLOW_VAULT_PASSPHRASE or CREATORFLOW_VAULT_PASSPHRASE_FILE to keep the key in a file sealed with that "
     "passphrase, or run where an OS keyring is available. Secrets are never stored unprotected.",
     zh="请设置 CREATORFLOW_VAULT_PASSPHRASE 或 CREATORFLOW_VAULT_PASSPHRASE_FILE，密钥将保存在用该口令封存的文件中；"
-    "或在有系统密钥环的环境中运行。机密绝不会以明文保存。",
+    "或在有系统钥匙串的环境中运行。机密绝不会以明文保存。",
 )
 
 
@@ -125,7 +125,7 @@ def no_source(offered: str) -> VaultError:
         Text(
             en=f"There is no safe place for the key of the vault: the keyring back end {offered} is not one that protects "
             f"secrets. {_HOW.en}",
-            zh=f"没有安全的位置存放保险库密钥：密钥环后端 {offered} 不能保护机密。{_HOW.zh}",
+            zh=f"没有安全的位置存放保险库密钥：系统钥匙串后端 {offered} 不能保护机密。{_HOW.zh}",
         ),
         {"backend": offered},
     )
@@ -303,7 +303,7 @@ def _locked(backend: Any, en: str, zh: str) -> KeyringLocked:
         Text(
             en=f"The OS keyring ({name}) {en}. Unlock it and try again; on a machine without a desktop set [vault] backend = "
             '"sealed" before the first account is added. No new key was made.',
-            zh=f"系统密钥环（{name}）{zh}。请解锁后重试；无桌面的机器请在添加第一个账号前设置 [vault] backend = "
+            zh=f"系统钥匙串（{name}）{zh}。请解锁后重试；无桌面的机器请在添加第一个账号前设置 [vault] backend = "
             '"sealed"。没有生成新密钥。',
         ),
         {"backend": name},
@@ -315,7 +315,7 @@ def _broken(backend: Any, en: str, zh: str) -> VaultError:
     return VaultError(
         Text(
             en=f"The OS keyring ({name}) cannot be used: {en}. Check it with your system's password manager; no new key was made.",
-            zh=f"系统密钥环（{name}）无法使用：{zh}。请用系统的密码管理器检查；没有生成新密钥。",
+            zh=f"系统钥匙串（{name}）无法使用：{zh}。请用系统的密码管理器检查；没有生成新密钥。",
         ),
         {"backend": name},
     )
