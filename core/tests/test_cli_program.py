@@ -150,6 +150,17 @@ def test_usage_is_one_sentence_and_exit_code_2(arguments: list[str], en: str, zh
         assert done.out == ""
 
 
+@pytest.mark.parametrize("arguments", [["--locale", "fr"], ["--locale=fr"]])
+def test_a_language_that_does_not_exist_is_a_usage_error(arguments: list[str], tmp_path: Path) -> None:
+    for environment, sentence in (("en", "There is no language 'fr'"), ("zh-CN", "不支持语言 “fr”")):
+        done = run(*arguments, "jobs", "list", home=tmp_path, locale="", CREATORFLOW_LOCALE=environment)
+        assert done.code == 2, done.err
+        assert sentence in done.sentence
+        assert "zh-CN" in done.sentence
+        assert "en" in done.sentence
+    assert run("jobs", "list", home=tmp_path, locale="", CREATORFLOW_LOCALE="fr").code == 0
+
+
 def test_help_speaks_one_language_and_lists_every_command(tmp_path: Path) -> None:
     english, chinese = (run("--help", home=tmp_path, locale=locale).out for locale in ("en", "zh"))
     for name in COMMANDS:

@@ -21,6 +21,7 @@ from creatorflow.config import (
     choose_locale,
     find_home,
     host_matches,
+    is_known_locale,
     load_settings,
 )
 from pydantic import ValidationError
@@ -281,6 +282,7 @@ def test_a_home_without_write_permission() -> None:
     [
         ("zh", {"CREATORFLOW_LOCALE": "en"}, "zh-CN"),
         ("fr", {"LANG": "zh_CN.UTF-8"}, "en"),
+        (None, {"CREATORFLOW_LOCALE": "fr", "LANG": "zh_CN.UTF-8"}, "en"),
         (None, {"CREATORFLOW_LOCALE": "zh-TW", "LANG": "en_US.UTF-8"}, "zh-CN"),
         (None, {"LC_ALL": "C", "LANG": "zh_CN.UTF-8"}, "en"),
         (None, {"LC_ALL": "", "LC_MESSAGES": "zh_CN.UTF-8", "LANG": "en_US"}, "zh-CN"),
@@ -290,6 +292,16 @@ def test_a_home_without_write_permission() -> None:
 )
 def test_language(flag: str | None, env: dict[str, str], locale: str) -> None:
     assert choose_locale(flag, env) == locale
+
+
+@pytest.mark.parametrize("name", ["en", "EN_gb.UTF-8", "en-US", "zh", "zh-CN", "zh_TW", " zh-Hans "])
+def test_a_known_language(name: str) -> None:
+    assert is_known_locale(name)
+
+
+@pytest.mark.parametrize("name", ["", "fr", "english", "zhx", "C", "cn", "-zh"])
+def test_an_unknown_language(name: str) -> None:
+    assert not is_known_locale(name)
 
 
 def test_the_language_reaches_the_settings(tmp_path: Path) -> None:

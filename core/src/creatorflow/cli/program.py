@@ -15,7 +15,7 @@ import click
 
 from creatorflow.api.errors import CreatorFlowError, PluginError, Text
 from creatorflow.cli.exit_codes import INTERRUPTED, REFUSED, of_error
-from creatorflow.cli.usage import usage_sentence
+from creatorflow.cli.usage import Usage, usage_sentence
 
 if TYPE_CHECKING:
     from creatorflow.app import App
@@ -244,13 +244,24 @@ def _program(ctx: click.Context) -> Program:
     return found
 
 
+def _checked_locale(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    from creatorflow.config import is_known_locale
+
+    if value is not None and not is_known_locale(value):
+        raise Usage(
+            f"There is no language {value!r} for --locale. Give zh-CN or en.",
+            f"--locale 不支持语言 “{value}”。请使用 zh-CN 或 en。",
+        )
+    return value
+
+
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--home",
     type=click.Path(path_type=Path, file_okay=False),
     help="数据目录（默认 CREATORFLOW_HOME）。  Data directory (default: CREATORFLOW_HOME).",
 )
-@click.option("--locale", help="zh-CN | en")
+@click.option("--locale", callback=_checked_locale, help="zh-CN | en")
 @click.version_option(package_name="creatorflow", message="creatorflow %(version)s")
 @click.pass_context
 def cli(ctx: click.Context, home: Path | None, locale: str | None) -> None:
@@ -282,10 +293,15 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _locale_argument(arguments: Sequence[str]) -> str | None:
-    """Find ``--locale`` without parsing, so that even parse errors speak the right language."""
+    """Find ``--locale`` without parsing, so that even parse errors speak the right language; None for one that is going to be refused."""
+    from creatorflow.config import is_known_locale
+
+    found = None
     for index, argument in enumerate(arguments):
         if argument == "--locale" and index + 1 < len(arguments):
-            return arguments[index + 1]
+            found = arguments[index + 1]
+            break
         if argument.startswith("--locale="):
-            return argument.partition("=")[2]
-    return None
+            found = argument.partition("=")[2]
+            break
+    return found if found is not None and is_known_locale(found) else None

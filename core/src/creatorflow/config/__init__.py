@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from creatorflow.config.directories import Directories, find_home
-from creatorflow.config.language import Locale, choose_locale
+from creatorflow.config.language import Locale, choose_locale, is_known_locale
 from creatorflow.config.loading import load_settings
 from creatorflow.config.settings import (
     LIVE,
@@ -35,5 +35,6 @@ __all__ = [
     "choose_locale",
     "find_home",
     "host_matches",
+    "is_known_locale",
     "load_settings",
 ]

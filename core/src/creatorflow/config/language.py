@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Literal
 
-__all__ = ["Locale", "choose_locale"]
+__all__ = ["Locale", "choose_locale", "is_known_locale"]
 
 Locale = Literal["zh-CN", "en"]
 
 
+def is_known_locale(name: str) -> bool:
+    """Tell whether a name, such as ``en``, ``en_GB.UTF-8`` or ``zh-Hans``, means one of the two languages."""
+    return re.split(r"[-_.@]", name.strip().lower(), maxsplit=1)[0] in ("zh", "en")
+
+
 def choose_locale(flag: str | None, env: Mapping[str, str]) -> Locale:
     """Pick the language: ``--locale``, then ``CREATORFLOW_LOCALE``, then the system's; any ``zh…`` is zh-CN, all else en.
+
+    An unknown ``--locale`` never gets here: the command line refuses it. An unknown name in the environment may be meant for other
+    programs, too, so it is no error.
 
     Args:
         flag: the value of ``--locale``, None when not given.
