@@ -186,8 +186,34 @@ def test_capabilities_without_a_plugin(sidecar: Any) -> None:
         assert method["params"]["type"] == "object"
     assert set(EVENT_TYPES) < set(document["event_types"])
     assert {entry["name"]: entry["number"] for entry in document["errors"]}["duplicate_content"] == 40904
-    assert document["limits"]["line_bytes"] == 8 * 1024 * 1024
+    limits = document["limits"]
+    assert limits["line_bytes"] == 8 * 1024 * 1024
+    assert {"control_s", "publish_submit_s", "publish_listed_s", "publish_settle_s", "drain_publish_s"} < set(limits)
+    assert limits["publish_settle_s"] is None
     assert all(item["pip"].startswith("pip install creatorflow-") for item in document["not_installed"])
+
+
+def test_the_limits_are_those_of_the_code_and_of_the_settings() -> None:
+    from creatorflow.config import AssetSettings, PublishSettings
+    from creatorflow.publish import readback, runner
+    from creatorflow.rpc.limits import ENGINE, work_limits
+
+    assert {
+        "publish_prepare_s": runner.PREPARE_BUDGET_S,
+        "publish_submit_s": runner.SUBMIT_BUDGET_S,
+        "publish_read_s": readback.READ_BUDGET_S,
+        "publish_give_up_s": readback.GIVE_UP.total_seconds(),
+    } == ENGINE
+    publish = PublishSettings(settle_seconds=7.0, wait_seconds=8.0, late_minutes=2.0, human_wait_seconds=9.0)
+    limits = work_limits(publish, AssetSettings(max_bytes=10))
+    assert limits["control_s"] == Method(name="x", handler=print, summary=api_errors.Text("a.", "b。")).timeout_s
+    assert [limits[name] for name in ("publish_settle_s", "publish_listed_s", "publish_late_s", "human_wait_s")] == [
+        7,
+        8,
+        120,
+        9,
+    ]
+    assert limits["media_bytes"] == 10
 
 
 def test_the_command_line_gives_the_same_document(sidecar: Any, tmp_path: Path) -> None:
@@ -280,6 +306,8 @@ def test_bad_input_is_named(sidecar: Any, method: str, params: Any, code: int) -
     ("method", "params", "field"),
     [
         ("publish.plan", {"text": "x", "targets": ["weibo:a"], "account_id": "a"}, "account_id"),
+        ("publish.plan", {"text": "x", "targets": [7]}, "targets.0"),
+        ("publish.plan", {"text": "x", "targets": []}, "targets"),
         ("publish.list", {"state": "nope"}, "state"),
         ("publish.list", {"account": "a", "account_id": "a"}, "account"),
         ("publish.list", {"account_id": "weibo:a", "platform": "douyin"}, "platform"),

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from creatorflow.api.content import Content
 from creatorflow.api.publishing import JobState
+from creatorflow.rpc.limits import WAIT_MAX_MS
 
 __all__ = [
     "AccountAdd",
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 Word = Annotated[str, Field(min_length=1, max_length=200)]
-WaitMs = Annotated[int, Field(ge=0, le=600_000)]
+WaitMs = Annotated[int, Field(ge=0, le=WAIT_MAX_MS)]
 _WHICH = "platform:name, or the name"
 _ALIAS = "alias of account_id"
 _WAIT = "longest time to wait for an end state, in milliseconds; the job goes on after it"

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from creatorflow.api.errors import Text
+from creatorflow.config import AssetSettings, PublishSettings
 from creatorflow.rpc.errors import ERRORS
 from creatorflow.rpc.events import EVENT_TYPES
+from creatorflow.rpc.limits import work_limits
 from creatorflow.rpc.methods import core_methods
 from creatorflow.rpc.schemas import load_schemas
 from creatorflow.rpc.session import Limits
@@ -96,6 +98,56 @@ def _errors(locale: str) -> str:
     return _table(head.localized(locale).split(","), rows)
 
 
+def _value(value: float | None) -> str:
+    if value is None:
+        return "null"
+    return str(int(value)) if value == int(value) else str(value)
+
+
+_WORK_LIMITS = {
+    "control_s": Text(
+        en="seconds that a method may take for which the table above names nothing else",
+        zh="未另行注明的方法的时限（秒）",
+    ),
+    "wait_max_s": Text(
+        en="longest wait for a publish job in one call (`wait_ms`), seconds",
+        zh="单次调用等待发布任务（`wait_ms`）的最长秒数",
+    ),
+    "publish_prepare_s": Text(en="seconds for uploads and all else before the submit", zh="提交之前（含上传）的秒数"),
+    "publish_submit_s": Text(
+        en="seconds for the submit; after it the job is `uncertain`", zh="提交的秒数，超出后任务为 `uncertain`"
+    ),
+    "publish_read_s": Text(en="seconds for reading the own posts once", zh="读取一次自己内容列表的秒数"),
+    "publish_give_up_s": Text(
+        en="seconds after which a post that cannot be read back waits for a person",
+        zh="始终无法回读时，转人工处理前的秒数",
+    ),
+    "publish_listed_s": Text(
+        en="seconds to look for a confirmed post in the lists (`[publish] wait_seconds`)",
+        zh="在列表中查找已确认内容的秒数（`[publish] wait_seconds`）",
+    ),
+    "publish_settle_s": Text(
+        en="seconds before a missing post counts as absent (`[publish] settle_seconds`); null: the platform's `read_back.settle_s`",
+        zh="多少秒后查不到才算未发出（`[publish] settle_seconds`）；null 表示以平台的 `read_back.settle_s` 为准",
+    ),
+    "publish_late_s": Text(
+        en="seconds that a scheduled post may be late (`[publish] late_minutes`)",
+        zh="定时内容允许延迟的秒数（`[publish] late_minutes`）",
+    ),
+    "human_wait_s": Text(
+        en="seconds that a publish waits for a person (`[publish] human_wait_seconds`)",
+        zh="发布时等待人工的秒数（`[publish] human_wait_seconds`）",
+    ),
+    "account_lock_s": Text(
+        en="seconds to wait for another job of the same account (`[publish] lock_wait_seconds`)",
+        zh="等待同一账号其他任务的秒数（`[publish] lock_wait_seconds`）",
+    ),
+    "media_bytes": Text(
+        en="largest media file, in bytes (`[assets] max_bytes`)", zh="单个媒体文件最大字节数（`[assets] max_bytes`）"
+    ),
+}
+
+
 def _limits(locale: str) -> str:
     told = {
         "line_bytes": Text(en="longest line, in bytes", zh="单行最大字节数"),
@@ -109,10 +161,11 @@ def _limits(locale: str) -> str:
         ),
         "drain_s": Text(en="seconds that a shutdown waits for calls", zh="关闭时等待调用的秒数"),
         "drain_publish_s": Text(en="seconds that it waits for a publish", zh="关闭时等待发布的秒数"),
+        **_WORK_LIMITS,
     }
     head = Text(en="Limit,Value,What", zh="限制,值,含义")
-    rows = [[f"`{name}`", f"{value:g}" if name != "line_bytes" else str(value), told[name].localized(locale)]
-            for name, value in Limits().as_dict().items()]  # fmt: skip
+    limits = {**Limits().as_dict(), **work_limits(PublishSettings(), AssetSettings())}
+    rows = [[f"`{name}`", _value(value), told[name].localized(locale)] for name, value in limits.items()]
     return _table(head.localized(locale).split(","), rows)
 
 

@@ -47,6 +47,10 @@ class Transport(StrEnum):
 ALL_TRANSPORTS = frozenset(Transport)
 
 
+#: Time limit of a method that names none, seconds.
+CONTROL_S = 30.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
     """One entry.
@@ -66,7 +70,7 @@ class Method:
     effect: Effect = Effect.NONE
     idempotency: Idempotency = Idempotency.READ
     cancellable: bool = True
-    timeout_s: float | None = 30.0
+    timeout_s: float | None = CONTROL_S
     offline_allowed: bool = True
     needs_store: bool = True
     transports: frozenset[Transport] = ALL_TRANSPORTS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from creatorflow.api.errors import Text
@@ -79,7 +79,16 @@ def check_params(method: Method, name: str, params: Any) -> BaseModel | None:
         # Strict JSON rules: "5" is no number, 1 is no true, but dates and enums may be strings.
         return model.model_validate_json(encode(params or {}), strict=True)
     except ValidationError as exc:
-        raise _fault(name, _merged([_problem(model, error) for error in exc.errors(include_url=False)])) from exc
+        raise _fault(name, _merged([_problem(model, error) for error in _true(exc.errors(include_url=False))])) from exc
+
+
+def _true(errors: Sequence[Any]) -> list[Any]:
+    """Leave out "too few items" of an array with a wrong item: pydantic counts only the right ones."""
+
+    def has_wrong_item(place: tuple[Any, ...]) -> bool:
+        return any(len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in errors)
+
+    return [error for error in errors if error["type"] != "too_short" or not has_wrong_item(error["loc"])]
 
 
 def _by_position(model: type[BaseModel], name: str, params: list[Any]) -> dict[str, Any]:
