@@ -221,7 +221,7 @@ class Vault:
                 Text(
                     en=f"The key of the vault lies in the keyring {row.backend}, but this session offers {offered}. Run it in the "
                     "session (desktop, user service) where the account was added. No new key was made.",
-                    zh=f"保险库密钥存放在密钥环 {row.backend} 中，但当前会话提供的是 {offered}。请在添加账号时的会话（桌面或用户服务）中"
+                    zh=f"保险库密钥存放在系统钥匙串 {row.backend} 中，但当前会话提供的是 {offered}。请在添加账号时的会话（桌面或用户服务）中"
                     "运行。没有生成新密钥。",
                 ),
                 {"backend": row.backend, "offered": offered},
@@ -246,7 +246,7 @@ class Vault:
                 Text(
                     en="Another process has been making the key of the vault for two minutes (it may be asking for the keyring's "
                     "password). Finish that, then try again.",
-                    zh="另一个进程正在生成保险库密钥，已超过两分钟（可能正在询问密钥环密码）。请先完成该操作再重试。",
+                    zh="另一个进程正在生成保险库密钥，已超过两分钟（可能正在询问系统钥匙串密码）。请先完成该操作再重试。",
                 )
             )
         try:
