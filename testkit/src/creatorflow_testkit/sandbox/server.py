@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import secrets
 import socket
@@ -175,7 +176,10 @@ class Sandbox:
         # A closing TLS connection waits for the client's farewell, and a client that is gone never sends one.
         for transport in open_ends:
             if transport is not None:
-                transport.abort()
+                with contextlib.suppress(
+                    AttributeError
+                ):  # CPython 3.11.2: a TLS transport whose connection is lost already
+                    transport.abort()
         await asyncio.gather(*self._answering, return_exceptions=True)
         await asyncio.sleep(0)  # let the loop carry the aborts out before somebody closes it
         for replica in self.replicas.values():
