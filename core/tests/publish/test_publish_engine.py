@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -54,7 +55,7 @@ async def test_the_intent_is_on_disk_before_the_request(app: App, site: Site, ho
 
 async def test_a_stale_owner_sends_nothing(app: App, site: Site, home: Path) -> None:
     def take_over() -> None:
-        with sqlite3.connect(home / "creatorflow.db", isolation_level=None) as other:
+        with contextlib.closing(sqlite3.connect(home / "creatorflow.db", isolation_level=None)) as other:
             other.execute("UPDATE accounts SET epoch = epoch + 1")
 
     site.hooks["submit"] = take_over
