@@ -29,7 +29,7 @@ class Bad:
 BAD = [
     Bad("typo", "正文", "titel: 标题", "content_invalid", ("post.md, line 2", "'titel'", "'title'"), ("第 2 行", "“title”")),
     Bad("no-such-image", "正文", "images: [没有.jpg]", "content_invalid", ("没有.jpg", "does not exist", "relative"), ("没有.jpg", "不存在")),
-    Bad("truncated-image", "正文", "images: [half.jpg]", "content_invalid", ("half.jpg",), ("half.jpg",)),
+    Bad("truncated-image", "正文", "images: [half.jpg]", "content_invalid", ("picture 'half.jpg' is damaged",), ("图片“half.jpg”已损坏",)),
     Bad(
         "too-many-images",
         "正文",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from creatorflow.api import (
     AccountRef,
     Content,
+    ContentError,
     Draft,
     Form,
     ImageProcessor,
@@ -157,7 +158,10 @@ class Planner:
             max_pixels=rules.max_pixels,
             strip_metadata=rules.strip_metadata,
         )
-        results = await fitter.fit(paths, target)
+        try:
+            results = await fitter.fit(paths, target)
+        except ContentError as error:
+            raise _as_written(error, paths, content.images) from error
         fitted: list[MediaFile] = []
         operations: list[Text] = []
         for ref, result in zip(content.images, results, strict=True):
@@ -204,6 +208,17 @@ class Planner:
                 MediaFile(path=stored.path, name=ref, sha256=stored.sha256, mime=stored.mime, size=stored.size)
             )
         return tuple(files), findings
+
+
+def _as_written(error: ContentError, paths: Sequence[Path], refs: Sequence[str]) -> ContentError:
+    """Name a picture as its author did: a processor only knows where the file lies on this machine."""
+    en, zh = error.text.en, error.text.zh
+    details = dict(error.details)
+    for path, ref in zip(paths, refs, strict=True):
+        en, zh = en.replace(str(path), ref), zh.replace(str(path), ref)
+        if details.get("path") == str(path):
+            details["path"] = ref
+    return ContentError(Text(en=en, zh=zh), details, error.cause)
 
 
 def _image_count(count: int, rules: ImageRules, account: AccountRef, descriptor: PlatformDescriptor) -> list[Finding]:
